@@ -1,0 +1,1 @@
+//! The simulated exchange: accounts, matching, fees, expiry, and the market it simulates.

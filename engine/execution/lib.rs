@@ -1,0 +1,1 @@
+//! An order's life as an enum, the price walk, reconciliation.

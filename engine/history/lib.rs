@@ -1,0 +1,1 @@
+//! Recorded data of other programs read into market words.

@@ -1,0 +1,1 @@
+//! Bars in ten timeframes, indicators and feature rows.

@@ -1,0 +1,1 @@
+//! The memory-mapped ring, LMDB tables, rebuild and export.

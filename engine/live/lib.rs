@@ -1,0 +1,1 @@
+//! The live shell: actors around seats, posts, clocks, supervision, histograms.

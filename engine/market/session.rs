@@ -1,0 +1,1 @@
+//! The XNYS session calendar.

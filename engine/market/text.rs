@@ -1,0 +1,150 @@
+//! Short texts kept inline: symbols, order ids, names. They are `Copy`, compare as bytes, and need no
+//! table to be read back from a journal, which is why nothing here is interned.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A text of at most `N` ASCII bytes, padded with zero bytes.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
+pub struct Text<const N: usize>([u8; N]);
+
+/// A ticker or an option root, as the broker spells it: `SPY`, `BRK.B`.
+pub type Symbol = Text<8>;
+/// A name from configuration: a structure, a model, a check.
+pub type Label = Text<24>;
+/// A client order id: ours, unique for ever, at most 40 bytes.
+pub type OrderId = Text<40>;
+
+/// Why a text was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is not a name of 1 to {longest} visible ASCII characters")]
+pub struct BadText {
+    /// What was given, shortened to 60 characters.
+    pub found: String,
+    /// The longest text the type holds, in bytes.
+    pub longest: usize,
+}
+
+impl<const N: usize> Text<N> {
+    /// The empty text: "no name".
+    pub const EMPTY: Self = Self([0; N]);
+
+    /// Takes 1 to `N` visible ASCII bytes; `None` for anything else.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() || bytes.len() > N || !bytes.iter().all(u8::is_ascii_graphic) {
+            return None;
+        }
+        let mut held = [0; N];
+        held[..bytes.len()].copy_from_slice(bytes);
+        Some(Self(held))
+    }
+
+    /// A text known when the program is written. Fails to compile in a `const`, panics elsewhere, when
+    /// it does not fit: use `parse` for anything that came from outside.
+    pub const fn literal(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        assert!(bytes.len() <= N, "literal longer than its type");
+        let mut held = [0; N];
+        let mut i = 0;
+        while i < bytes.len() {
+            assert!(bytes[i].is_ascii_graphic(), "literal with a blank or non-ASCII byte");
+            held[i] = bytes[i];
+            i += 1;
+        }
+        Self(held)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII ever gets in, so the fallback is never taken, even for bytes read from a file.
+        std::str::from_utf8(self.as_bytes()).unwrap_or("?")
+    }
+
+    /// The bytes without padding.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        let end = self.0.iter().position(|b| *b == 0).unwrap_or(N);
+        &self.0[..end]
+    }
+
+    /// True for [`Text::EMPTY`].
+    pub fn is_empty(&self) -> bool {
+        self.0[0] == 0
+    }
+
+    /// Writes `arguments` into a text, cut at `N` bytes, without allocating.
+    pub fn format(arguments: fmt::Arguments<'_>) -> Self {
+        struct Cut<const N: usize> {
+            held: [u8; N],
+            used: usize,
+        }
+        impl<const N: usize> fmt::Write for Cut<N> {
+            fn write_str(&mut self, s: &str) -> fmt::Result {
+                for b in s.bytes().take(N - self.used) {
+                    self.held[self.used] = if b.is_ascii_graphic() || b == b' ' { b } else { b'_' };
+                    self.used += 1;
+                }
+                Ok(())
+            }
+        }
+        let mut cut = Cut::<N> { held: [0; N], used: 0 };
+        let _ = fmt::write(&mut cut, arguments);
+        Self(cut.held)
+    }
+}
+
+impl<const N: usize> FromStr for Text<N> {
+    type Err = BadText;
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        Self::from_bytes(text.as_bytes())
+            .ok_or_else(|| BadText { found: text.chars().take(60).collect(), longest: N })
+    }
+}
+
+impl<const N: usize> fmt::Display for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<const N: usize> serde::Serialize for Text<N> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+impl<'de, const N: usize> serde::Deserialize<'de> for Text<N> {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_fits_and_refuses_the_rest() {
+        assert_eq!("BRK.B".parse::<Symbol>().map(|s| s.to_string()), Ok("BRK.B".to_string()));
+        assert!("".parse::<Symbol>().is_err());
+        assert!("TOOLONGNAME".parse::<Symbol>().is_err());
+        assert!("A B".parse::<Symbol>().is_err());
+        assert_eq!(Symbol::format(format_args!("{}-{}", "ABCDEF", 12345)).as_str(), "ABCDEF-1");
+    }
+}

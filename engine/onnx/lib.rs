@@ -1,0 +1,1 @@
+//! Bytes of an ONNX file to a plan, through tract.

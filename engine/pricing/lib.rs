@@ -1,0 +1,1 @@
+//! Option mathematics: price, delta, implied volatility, payoff of legs.

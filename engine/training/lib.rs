@@ -1,0 +1,1 @@
+//! From history to ONNX bundles: dataset, labels, folds, learner, writer.

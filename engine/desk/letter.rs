@@ -8,7 +8,7 @@ use market::quote::MarketEvent;
 use market::{Symbol, Timestamp};
 use portfolio::Proposal;
 use portfolio::notes::{DoneNote, FillNote, MarkNote, PositionNote};
-use risk::command::Command;
+use risk::command::{Command, HaltNote};
 use risk::{Cleared, Decision};
 
 /// Where a letter goes, and where it came from.
@@ -83,6 +83,10 @@ pub enum Letter {
     },
     /// Venue to risk: the set of holdings is empty.
     NoHoldings,
+    /// Risk to execution: orders to take back.
+    Halt(HaltNote),
+    /// To execution, once after a restart: ask the venue what became of every order that may live.
+    Resume,
     /// Symbol seat to risk: what a position is worth.
     Mark(MarkNote),
     /// Operator to risk.

@@ -1,7 +1,20 @@
 //! What models say: the plan every executor fills, the ensemble that combines ten of them, their manifests
 //! and the shelf they stand on.
+//!
+//! Start with [`said`] (odds and forecasts) and [`plan`] (the face of every executor), then [`ensemble`];
+//! [`manifest`] and [`golden`] are the papers a model file comes with, [`notes`] what is told to others.
 
+pub mod ensemble;
+pub mod golden;
+pub mod manifest;
 pub mod notes;
+pub mod plan;
 pub mod said;
+pub mod schema;
 
+pub use ensemble::Ensemble;
+pub use golden::{Golden, GoldenRow};
+pub use manifest::Manifest;
+pub use plan::{Class, Plan, PlanFault};
 pub use said::{Forecast, Odds};
+pub use schema::Schema;

@@ -1,1 +1,45 @@
 //! Bars in ten timeframes, indicators and feature rows.
+//!
+//! [`analysis`] is the door: one [`Analysis`] a symbol takes trades, quotes, the passing of time and history, and
+//! answers with forming bars and feature rows. Behind it stand [`bars`] (one forming minute, cascaded on its close
+//! into nine longer bars, aligned to sessions by [`grid`]) and [`set`] (the indicators of one timeframe, declared
+//! in [`table`], one file a family). [`features`] turns a set and a candle into the row a model reads; live,
+//! backtest and training call the same function.
+//!
+//! Everything is constant time per tick and allocates only in its constructor. Values are `f64` inside, `f32` in
+//! rows; an indicator that cannot say yet says `None`, and no NaN or infinity ever leaves.
+
+pub mod analysis;
+pub mod average;
+pub mod bars;
+pub mod candle;
+pub mod deviation;
+pub mod features;
+pub mod grid;
+pub mod lag;
+pub mod macd;
+pub mod part;
+pub mod recent;
+pub mod set;
+pub mod stochastic;
+pub mod strength;
+pub mod table;
+pub mod trend;
+pub mod true_range;
+pub mod volatility;
+pub mod volume;
+pub mod vwap;
+pub mod wilder;
+pub mod window;
+
+#[cfg(test)]
+mod allocation_test;
+#[cfg(test)]
+mod bars_test;
+#[cfg(test)]
+mod batch_test;
+#[cfg(test)]
+mod golden_test;
+
+pub use analysis::{Analysis, Closed};
+pub use features::FEATURES;

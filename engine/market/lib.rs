@@ -5,11 +5,13 @@
 //! traded), [`quote`] (what a feed says about it) and [`order`] (what we say to a venue, and it to us).
 
 pub mod alert;
+pub mod command;
 pub mod contract;
 pub mod feed;
 pub mod fees;
 pub mod money;
 pub mod order;
+pub mod product;
 pub mod quote;
 pub mod session;
 pub mod text;

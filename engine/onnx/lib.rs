@@ -1,1 +1,13 @@
 //! Bytes of an ONNX file to a plan, through tract.
+//!
+//! [`vet`] looks at the file without computing anything and refuses what could hang, blow up or differ from
+//! run to run; [`compile`] makes a plan of what is left; [`bundle`] reads a model's folder, with its papers,
+//! and checks that the plan computes here what it computed where it was trained. The only room that knows tract.
+
+pub mod bundle;
+pub mod compile;
+pub mod vet;
+
+pub use bundle::{LoadFault, Loaded, load_dir, load_dir_for};
+pub use compile::{Compiled, compile};
+pub use vet::{Fault, Limits};

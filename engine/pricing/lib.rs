@@ -1,1 +1,13 @@
-//! Option mathematics: price, delta, implied volatility, payoff of legs.
+//! Option mathematics: price, delta, implied volatility, payoff of legs. Analytics are `f64`; what a
+//! position can lose is exact [`market::Money`].
+//!
+//! [`black_scholes`] gives European values, [`implied`] inverts them, [`legs`] says what a set of options is
+//! worth at expiry, what it can gain and lose, and what margin it asks.
+
+pub mod black_scholes;
+pub mod implied;
+pub mod legs;
+
+pub use black_scholes::{delta, price, vega};
+pub use implied::{NoVolatility, implied_volatility};
+pub use legs::Bound;

@@ -62,7 +62,6 @@ pub struct Cleared {
 
 impl Cleared {
     /// The one maker: called after the last check passed. `proposal.units` are the units cleared.
-    #[expect(dead_code, reason = "called by the table of checks")]
     pub(crate) fn new(proposal: Proposal) -> Self {
         Self { proposal }
     }

@@ -1,17 +1,15 @@
-//! What an operator may ask of the desk.
+//! What an operator may ask of the desk, and what risk makes execution take back.
 
-/// What an operator may ask.
+pub use market::command::Command;
+
+/// What risk tells execution to take back.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Command {
-    /// Take no new risk; exits go on.
-    Pause,
-    /// Take new risk again.
-    Resume,
-    /// Cancel what opens, close every position.
-    Flatten,
-    /// Cancel everything and send nothing more.
-    Kill,
+pub enum HaltNote {
+    /// Cancel every order that opens; closing orders work on.
+    Opening,
+    /// Cancel every order.
+    Everything,
 }

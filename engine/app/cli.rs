@@ -1,0 +1,285 @@
+//! What can be typed. Every command teaches: what it does, what it needs, an example.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "wingspread",
+    version,
+    about = "A real-time options-trading engine: streaming quotes in, multi-leg orders out, every step on record.",
+    long_about = "A real-time options-trading engine: streaming quotes in, multi-leg orders out, every step on record.\n\n\
+        Without a command it starts everything on this machine with nothing else installed: an embedded market that \
+        speaks the broker's protocol over real websockets on loopback, and the engine trading nine symbols against \
+        it on paper. Ctrl-C stops it in order and prints what it did; starting again goes on where it stopped.",
+    after_help = "Examples:\n  \
+        wingspread                                  trade on paper against the embedded market, 60 times as fast as life\n  \
+        wingspread --for 60s --speed 600            ... for a minute, ten times faster\n  \
+        wingspread latency                          the latency histograms of the engine that is running\n  \
+        wingspread journal list --kind refusals     what was not traded, and which check refused it\n  \
+        wingspread check                            is this machine ready? every finding with a remedy\n\n\
+        Settings: config/wingspread.yaml (docs/configuration.md). Keys come from the environment only:\n  \
+        APCA_API_KEY_ID, APCA_API_SECRET_KEY."
+)]
+pub struct Cli {
+    /// What to do; without it: embedded market and engine, on paper.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of the plain run.
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// Options of a run.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Run {
+    /// Settings file.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Stop after this much wall time, such as 90s, 10m or 2h.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub run_for: Option<std::time::Duration>,
+    /// Speed of the embedded market: 1 is life, 600 the fastest that still paces itself.
+    #[arg(long, value_name = "FACTOR")]
+    pub speed: Option<f64>,
+    /// Seed of the embedded market; printed at the start of every run.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Folder for journal, control socket and the embedded market's state [default: from the settings].
+    #[arg(long, value_name = "FOLDER", global = true)]
+    pub journal: Option<PathBuf>,
+    /// Print status lines less often (seconds of wall time between them).
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub status_every: u64,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Trade on paper against any endpoint that speaks the broker's protocol.
+    #[command(
+        long_about = "Trade on paper against any endpoint that speaks the broker's protocol: the broker's own paper \
+        account, or a venue of yours. Endpoints and limits come from the settings file; the keys from \
+        APCA_API_KEY_ID and APCA_API_SECRET_KEY.\n\nThis command sends orders to that account."
+    )]
+    Paper(Run),
+    /// Run a recorded day through sockets and engine: underlying, options, early close, expiry.
+    Replay(Replay),
+    /// Train the ten models from simulated history and write them into the models folder.
+    Train(Train),
+    /// List or export what is on record.
+    Journal(Journal),
+    /// Show the latency histograms of the running engine, or write them as .hgrm files.
+    Latency(Latency),
+    /// Check settings, keys, clock, disk, models and endpoints: each with a verdict and a remedy.
+    Check(Check),
+    /// Feed the journal's recorded input to fresh seats and compare what they say, byte for byte.
+    Rerun(Rerun),
+    /// Tell the running engine something: status, pause, resume, flatten, kill, stop.
+    Tell(Tell),
+    /// Run only the embedded market, for an engine (or an SDK) of yours to connect to.
+    Venue(Venue),
+    /// Print the JSON Schema of the settings file, for editors.
+    Schema,
+}
+
+/// Options of `replay`.
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// The data folder with `lean/` in it.
+    #[arg(long, value_name = "FOLDER", env = "WINGSPREAD_DATA", default_value = "../shared/data")]
+    pub data: PathBuf,
+    /// The underlying.
+    #[arg(long, default_value = "GOOG")]
+    pub symbol: String,
+    /// First day, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE", default_value = "2015-12-23")]
+    pub from: String,
+    /// Last day, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE", default_value = "2015-12-24")]
+    pub to: String,
+    /// `minute` replays quotes, trades and option chains; `tick` every trade as fast as it can be read.
+    #[arg(long, default_value = "minute")]
+    pub resolution: Resolution,
+    /// Speed of the replayed market.
+    #[arg(long, default_value_t = 600.0)]
+    pub speed: f64,
+    /// Settings file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder for the journal of the replay; a fresh temporary one by default.
+    #[arg(long, value_name = "FOLDER")]
+    pub journal: Option<PathBuf>,
+    /// Write the one-minute bars made from our trades as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub bars: Option<PathBuf>,
+}
+
+/// How finely a day is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Resolution {
+    /// Minute quotes and trades, option chains included.
+    Minute,
+    /// Every trade.
+    Tick,
+}
+
+/// Options of `train`.
+#[derive(Args, Debug)]
+pub struct Train {
+    /// Where the bundles go: NAME/VERSION/{model.onnx, manifest.yaml, golden.json}.
+    #[arg(long, value_name = "FOLDER", default_value = "models")]
+    pub out: PathBuf,
+    /// Seed of the simulated history and of the training.
+    #[arg(long, default_value_t = 20_261_122)]
+    pub seed: u64,
+    /// Version written into the manifests; an existing version is never overwritten.
+    #[arg(long, default_value = "1")]
+    pub version: String,
+    /// Simulated sessions of minute history a symbol.
+    #[arg(long, default_value_t = 60)]
+    pub sessions: u32,
+}
+
+/// Options of `journal`.
+#[derive(Args, Debug)]
+pub struct Journal {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: JournalAction,
+}
+
+/// What can be done with a journal.
+#[derive(Subcommand, Debug)]
+pub enum JournalAction {
+    /// Print records, newest last.
+    List(Select),
+    /// Write records as CSV or JSON lines.
+    Export {
+        /// Which records.
+        #[command(flatten)]
+        select: Select,
+        /// The format.
+        #[arg(long, default_value = "csv")]
+        format: Format,
+        /// The file; standard output without it.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Print what the record adds up to: proposals, refusals by check, orders, fills, positions, cash.
+    Summary,
+}
+
+/// Which records.
+#[derive(Args, Debug, Clone)]
+pub struct Select {
+    /// Kind: predictions, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
+    /// models, feeds, alerts, commands, market, all.
+    #[arg(long, default_value = "all")]
+    pub kind: String,
+    /// Only this symbol.
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Only this New York date, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// At most this many, the newest.
+    #[arg(long, default_value_t = 100)]
+    pub last: usize,
+}
+
+/// Export formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Options of `latency`.
+#[derive(Args, Debug)]
+pub struct Latency {
+    /// Write one .hgrm file a stage into this folder too.
+    #[arg(long, value_name = "FOLDER")]
+    pub export: Option<PathBuf>,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Ask the endpoints too (account, clock); needs keys for a real broker.
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// Options of `rerun`.
+#[derive(Args, Debug)]
+pub struct Rerun {
+    /// How often; every run must say the same.
+    #[arg(long, default_value_t = 2)]
+    pub times: u32,
+}
+
+/// Options of `tell`.
+#[derive(Args, Debug)]
+pub struct Tell {
+    /// What to tell it.
+    #[arg(value_parser = ["status", "pause", "resume", "flatten", "kill", "stop"])]
+    pub what: String,
+}
+
+/// Options of `venue`.
+#[derive(Args, Debug)]
+pub struct Venue {
+    /// Port on loopback; 0 takes a free one and prints it.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Speed of the market.
+    #[arg(long, default_value_t = 60.0)]
+    pub speed: f64,
+    /// Seed of the market.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// File that keeps the market's state between runs.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Stop after this much wall time.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub run_for: Option<std::time::Duration>,
+}
+
+/// Reads `90s`, `10m`, `2h`, `1500ms`.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let wrong = || format!("`{text}` is not a time: write 1500ms, 90s, 10m or 2h");
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match &text[digits.len()..] {
+        "ms" => number / 1e3,
+        "s" | "" => number,
+        "m" => number * 60.0,
+        "h" => number * 3600.0,
+        _ => return Err(wrong()),
+    };
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        assert_eq!(duration("90s"), Ok(std::time::Duration::from_secs(90)));
+        assert_eq!(duration("2h"), Ok(std::time::Duration::from_secs(7200)));
+        assert!(duration("soon").is_err());
+        assert!(duration("-1s").is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! The read model: folds letters into what people read, in the terminal now and on the dashboard later. It
+//! counts and remembers; it decides nothing, and nothing that decides reads it.
+
+use crate::letter::{Envelope, Letter};
+use market::alert::{AlertNote, Severity};
+use market::feed::FeedState;
+use market::order::{Activity, Outcome, Request};
+use market::quote::MarketEvent;
+use market::{Label, Money, Price, Symbol, Timestamp};
+use portfolio::notes::PositionNote;
+use portfolio::proposal::{ProposalId, Purpose};
+use risk::Verdict;
+use std::collections::BTreeMap;
+
+/// How many of the latest notable events are kept.
+const NOTABLE_MAX: usize = 200;
+
+/// Counts of everything that passed by.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Counts {
+    /// Quotes heard by symbol seats.
+    pub quotes: u64,
+    /// Trades heard by symbol seats.
+    pub trades: u64,
+    /// Bars heard (history and repairs).
+    pub bars: u64,
+    /// Forecasts put on record.
+    pub forecasts: u64,
+    /// Proposals to open.
+    pub proposals: u64,
+    /// Proposals to close.
+    pub exits: u64,
+    /// Proposals refused.
+    pub refused: u64,
+    /// Orders submitted.
+    pub orders: u64,
+    /// Replacements sent.
+    pub replaced: u64,
+    /// Executions.
+    pub fills: u64,
+    /// Orders the venue refused.
+    pub rejected: u64,
+    /// Expiries, exercises and assignments.
+    pub settled: u64,
+    /// Times a feed was lost or mute.
+    pub feed_losses: u64,
+}
+
+/// One line worth showing.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Notable {
+    /// The engine's time.
+    pub at: Timestamp,
+    /// What happened, in words.
+    pub text: String,
+    /// How much it matters.
+    pub severity: Severity,
+}
+
+/// The read model.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// What passed by.
+    pub counts: Counts,
+    /// Refusals by the first check that refused.
+    pub refusals: BTreeMap<Label, u64>,
+    /// Open positions.
+    pub positions: BTreeMap<ProposalId, PositionNote>,
+    /// Fees charged so far (positive: paid).
+    pub fees: Money,
+    /// The account as the venue last told.
+    pub account: Option<market::order::Account>,
+    /// The last price of each underlying's latest forecast.
+    pub spots: BTreeMap<Symbol, Price>,
+    /// The newest engine time heard.
+    pub now: Timestamp,
+    notable: std::collections::VecDeque<Notable>,
+    told: u64,
+}
+
+impl View {
+    /// Folds one letter in. Each letter is folded once, where it is heard (or, when nobody of ours hears it,
+    /// where it is said).
+    pub fn fold(&mut self, envelope: &Envelope) {
+        self.now = self.now.max(envelope.at);
+        let at = envelope.at;
+        match &envelope.letter {
+            Letter::Market(event) => self.count_market(event),
+            Letter::Forecast(note) => {
+                self.counts.forecasts += 1;
+                self.spots.insert(note.symbol, note.spot);
+            }
+            Letter::Propose(proposal) => match proposal.purpose {
+                Purpose::Open { structure } => {
+                    self.counts.proposals += 1;
+                    self.tell(
+                        at,
+                        Severity::Info,
+                        format!(
+                            "propose {} {structure} {} x{} mid {}",
+                            proposal.id, proposal.underlying, proposal.units, proposal.mid
+                        ),
+                    );
+                }
+                Purpose::Close { position, reason } => {
+                    self.counts.exits += 1;
+                    self.tell(at, Severity::Info, format!("exit    {position} for {reason:?} mid {}", proposal.mid));
+                }
+            },
+            Letter::Decided(decision) => self.fold_decision(at, decision),
+            Letter::Request(request) => self.fold_request(at, request),
+            Letter::Report(report) => {
+                if let Outcome::Rejected { code, reason } = &report.outcome {
+                    self.counts.rejected += 1;
+                    self.tell(at, Severity::Warning, format!("venue refused {} ({code}): {reason}", report.id));
+                }
+            }
+            Letter::Fill(note) => {
+                self.counts.fills += 1;
+                let legs: Vec<String> = note
+                    .execution
+                    .legs
+                    .iter()
+                    .map(|l| format!("{:+} {} @ {}", l.quantity, l.instrument, l.price))
+                    .collect();
+                self.tell(at, Severity::Info, format!("fill    {} {}", note.order, legs.join(", ")));
+            }
+            Letter::Position(note) => {
+                if note.units == 0 {
+                    self.positions.remove(&note.id);
+                } else {
+                    self.positions.insert(note.id, note.clone());
+                }
+            }
+            Letter::Activity(note) => self.fold_activity(at, &note.activity),
+            Letter::Account(account) => self.account = Some(*account),
+            Letter::Feed(note) => {
+                let severity = match note.state {
+                    FeedState::Down | FeedState::Mute => {
+                        self.counts.feed_losses += 1;
+                        Severity::Warning
+                    }
+                    FeedState::Up | FeedState::Repaired => Severity::Info,
+                };
+                self.tell(at, severity, format!("feed    {:?} is {:?}", note.feed, note.state));
+            }
+            Letter::Model(note) => {
+                self.tell(at, Severity::Info, format!("model   {} {} for {}", note.name, note.version, note.timeframe));
+            }
+            Letter::Command(command) => self.tell(at, Severity::Warning, format!("command {command:?}")),
+            Letter::Alert(note) => self.fold_alert(note),
+            _ => {}
+        }
+    }
+
+    /// Notable events since `seen` (0 at first), and the count to ask with next time.
+    pub fn notable_since(&self, seen: u64) -> (impl Iterator<Item = &Notable>, u64) {
+        let fresh = (self.told - seen).min(self.notable.len() as u64) as usize;
+        (self.notable.iter().skip(self.notable.len() - fresh), self.told)
+    }
+
+    fn count_market(&mut self, event: &MarketEvent) {
+        match event {
+            MarketEvent::Quote(..) => self.counts.quotes += 1,
+            MarketEvent::Trade(..) => self.counts.trades += 1,
+            MarketEvent::Bar { .. } => self.counts.bars += 1,
+            _ => {}
+        }
+    }
+
+    fn fold_decision(&mut self, at: Timestamp, decision: &risk::Decision) {
+        if decision.units > 0 {
+            return;
+        }
+        self.counts.refused += 1;
+        let Some(row) = decision.checks.iter().find(|row| row.verdict == Verdict::Refuse) else { return };
+        *self.refusals.entry(row.check).or_default() += 1;
+        self.tell(
+            at,
+            Severity::Info,
+            format!("refused {} by {}: {} against a limit of {}", decision.proposal, row.check, row.measured, row.limit),
+        );
+    }
+
+    fn fold_request(&mut self, at: Timestamp, request: &Request) {
+        match request {
+            Request::Submit(ticket) => {
+                self.counts.orders += 1;
+                self.tell(at, Severity::Info, format!("order   {} x{} {:?}", ticket.id, ticket.units, ticket.pricing));
+            }
+            Request::Replace { .. } => self.counts.replaced += 1,
+            Request::Cancel { .. } | Request::LookUp { .. } => {}
+        }
+    }
+
+    fn fold_activity(&mut self, at: Timestamp, activity: &Activity) {
+        match activity {
+            Activity::Fee { amount, .. } => self.fees -= *amount,
+            Activity::Cash { .. } => {}
+            other => {
+                self.counts.settled += 1;
+                self.tell(at, Severity::Info, format!("settle  {other:?}"));
+            }
+        }
+    }
+
+    fn fold_alert(&mut self, note: &AlertNote) {
+        self.tell(note.at, note.severity, format!("alert   {}: {}", note.what, note.detail));
+    }
+
+    fn tell(&mut self, at: Timestamp, severity: Severity, text: String) {
+        if self.notable.len() == NOTABLE_MAX {
+            self.notable.pop_front();
+        }
+        self.notable.push_back(Notable { at, text, severity });
+        self.told += 1;
+    }
+}

@@ -1,0 +1,270 @@
+//! One symbol's bars, indicators and feature rows: the one door for live, backtest and training.
+
+use crate::bars::{Bars, Closings, Counts};
+use crate::candle::Candle;
+use crate::features::{self, FEATURES, Row};
+use crate::grid::Day;
+use crate::set::IndicatorSet;
+use crate::table::periods;
+use market::quote::{Bar, Quote, SaleRule, Timeframe, Trade};
+use market::{Price, Timestamp};
+
+/// The timeframes whose bar closed: bit `i` stands for `Timeframe::ALL[i]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closed(pub u16);
+
+impl Closed {
+    /// None closed.
+    pub const NONE: Self = Self(0);
+
+    /// True when none closed.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// True when that timeframe's bar closed.
+    pub const fn has(self, timeframe: Timeframe) -> bool {
+        self.0 & (1 << timeframe.index()) != 0
+    }
+
+    /// Those that closed, shortest first.
+    pub fn timeframes(self) -> impl Iterator<Item = Timeframe> {
+        Timeframe::ALL.into_iter().filter(move |timeframe| self.has(*timeframe))
+    }
+}
+
+/// What the closing of bars changes.
+#[derive(Clone, Debug)]
+struct Board {
+    sets: Vec<IndicatorSet>,
+    /// The row of the bar that closed last, by timeframe, with its number of missing values.
+    rows: [(Row, u32); Timeframe::COUNT],
+    closed: Closed,
+}
+
+impl Board {
+    /// Becomes a copy of another without allocating.
+    fn copy(&mut self, other: &Self) {
+        self.sets.clone_from(&other.sets);
+        self.rows = other.rows;
+        self.closed = other.closed;
+    }
+}
+
+impl Closings for Board {
+    fn closed(&mut self, timeframe: Timeframe, bar: &Bar, day: &Day) {
+        let index = timeframe.index();
+        let candle = Candle::from_bar(bar, day.session.date.days());
+        let set = &mut self.sets[index];
+        self.rows[index] = features::row(timeframe, set, &candle, clock(timeframe, bar, day));
+        set.update(&candle);
+        self.closed.0 |= 1 << index;
+    }
+}
+
+/// Bars, indicators and features of one symbol.
+///
+/// `now` and the stamps inside trades and quotes must come from the same clock (the market's: simulated time in a
+/// simulation). Everything after construction is free of allocation; a call costs well under a microsecond except
+/// where bars close, and after [`Analysis::repair`], when the session is built again (about a millisecond).
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    bars: Bars,
+    board: Board,
+    /// The board as it was when the session began: where a repair starts again.
+    morning: Board,
+    is_torn: bool,
+    rows: [(Row, u32); Timeframe::COUNT],
+    /// The revision of the bars each row was made from.
+    made_from: [u64; Timeframe::COUNT],
+    spot: Option<Price>,
+    spot_at: Timestamp,
+}
+
+impl Analysis {
+    /// Nothing known yet.
+    pub fn new() -> Self {
+        let empty = ([0.0; FEATURES], FEATURES as u32);
+        let board = Board {
+            sets: Timeframe::ALL.iter().map(|timeframe| IndicatorSet::new(periods(*timeframe))).collect(),
+            rows: [empty; Timeframe::COUNT],
+            closed: Closed::NONE,
+        };
+        Self {
+            bars: Bars::new(),
+            morning: board.clone(),
+            board,
+            is_torn: false,
+            rows: [empty; Timeframe::COUNT],
+            made_from: [0; Timeframe::COUNT],
+            spot: None,
+            spot_at: Timestamp::MIN,
+        }
+    }
+
+    /// Takes a trade in; answers which bars it closed. See [`crate::bars`] for what may enter.
+    pub fn on_trade(&mut self, now: Timestamp, trade: &Trade) -> Closed {
+        self.settle();
+        self.begin(trade.at, now);
+        let is_heard = self.bars.trade(now, trade, &mut self.board);
+        if is_heard && trade.rule == SaleRule::Regular {
+            self.note_spot(trade.price, trade.at);
+        }
+        self.take_closed()
+    }
+
+    /// Takes a quote in; answers which bars it closed. A quote without a mid (one-sided, crossed) says nothing.
+    pub fn on_quote(&mut self, now: Timestamp, quote: &Quote) -> Closed {
+        self.settle();
+        if let Some(mid) = quote.mid().filter(|mid| *mid > Price::ZERO) {
+            self.begin(quote.at, now);
+            self.bars.mid(now, quote.at, mid, &mut self.board);
+            self.note_spot(mid, quote.at);
+        }
+        self.take_closed()
+    }
+
+    /// Lets time pass; answers which bars that closed. Call it at [`Analysis::deadline`].
+    pub fn advance(&mut self, now: Timestamp) -> Closed {
+        self.settle();
+        self.bars.advance(now, &mut self.board);
+        self.take_closed()
+    }
+
+    /// When [`Analysis::advance`] has something to close.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.bars.deadline()
+    }
+
+    /// Takes a finished bar of history; answers which bars that closed. In order of time, days first: daily
+    /// bars feed day, week, month and year; minute bars feed everything up to four hours, and the longer ones for
+    /// days without a daily bar. A bar of any other timeframe feeds that timeframe alone. Bars older than what is
+    /// known are left out and counted as late.
+    pub fn seed(&mut self, timeframe: Timeframe, bar: &Bar) -> Closed {
+        self.settle();
+        let taken = match timeframe {
+            Timeframe::Min1 => {
+                self.begin(bar.start, bar.start);
+                self.bars.seed_minute(bar, &mut self.board)
+            }
+            Timeframe::Day1 => self.bars.seed_day(bar, &mut self.board),
+            other => self.bars.seed_alone(other, bar, &mut self.board),
+        };
+        if taken && self.spot_at < bar.start {
+            self.note_spot(bar.close, bar.start);
+        }
+        self.take_closed()
+    }
+
+    /// Puts a minute bar of the running session right after a gap, or when the venue corrects it. The minute and
+    /// every bar it is part of are marked `repaired`, and with the next call that changes anything (or
+    /// [`Analysis::settle`]) bars, indicators and rows are as if it had been there from the start. Closings
+    /// that were missed in the gap are not announced. Minutes of earlier sessions stay as they are.
+    pub fn repair(&mut self, bar: &Bar) {
+        self.is_torn |= self.bars.repair(bar);
+    }
+
+    /// Builds the session again when minutes were repaired since the last call; otherwise does nothing.
+    #[inline]
+    pub fn settle(&mut self) {
+        if self.is_torn {
+            self.is_torn = false;
+            self.board.copy(&self.morning);
+            self.bars.rebuild(&mut self.board);
+            self.board.closed = Closed::NONE;
+        }
+    }
+
+    /// The bar of a timeframe if it closed now; `None` when nothing happened in its interval yet.
+    pub fn bar(&self, timeframe: Timeframe) -> Option<Bar> {
+        self.bars.forming(timeframe)
+    }
+
+    /// The bar of a timeframe that closed last.
+    pub fn last_closed(&self, timeframe: Timeframe) -> Option<&Bar> {
+        self.bars.last_closed(timeframe)
+    }
+
+    /// The feature row of a timeframe: of the forming bar if it closed now, or of the last closed bar while
+    /// nothing happened in the new one.
+    pub fn features(&mut self, timeframe: Timeframe) -> &[f32; FEATURES] {
+        self.settle();
+        let (index, revision) = (timeframe.index(), self.bars.revision());
+        if self.made_from[index] != revision {
+            self.made_from[index] = revision;
+            self.rows[index] = self.make_row(timeframe);
+        }
+        &self.rows[index].0
+    }
+
+    /// How many values of the row last asked for could not be known and stand at their neutral 0.
+    pub fn missing(&self, timeframe: Timeframe) -> u32 {
+        self.rows[timeframe.index()].1
+    }
+
+    /// Finished bars the indicators of a timeframe have taken.
+    pub fn bars_taken(&self, timeframe: Timeframe) -> u64 {
+        self.board.sets[timeframe.index()].bars
+    }
+
+    /// Average true range of the finished bars of a timeframe, dollars.
+    pub fn atr(&self, timeframe: Timeframe) -> Option<f64> {
+        self.board.sets[timeframe.index()].atr.value()
+    }
+
+    /// The latest price: of a regular trade or the middle of a quote, whichever is stamped later.
+    pub const fn spot(&self) -> Option<Price> {
+        self.spot
+    }
+
+    /// Changes whenever a bar, and so perhaps a row, may have changed.
+    pub const fn revision(&self) -> u64 {
+        self.bars.revision()
+    }
+
+    /// What became of what was heard.
+    pub const fn counts(&self) -> &Counts {
+        self.bars.counts()
+    }
+
+    fn make_row(&self, timeframe: Timeframe) -> (Row, u32) {
+        let index = timeframe.index();
+        let Some(bar) = self.bars.forming(timeframe) else { return self.board.rows[index] };
+        // Without a session only bars longer than a day can be forming, and they need neither date nor clock.
+        let day = self.bars.day();
+        let candle = Candle::from_bar(&bar, day.map_or(0, |day| day.session.date.days()));
+        let clock = day.map_or(0.0, |day| clock(timeframe, &bar, day));
+        features::row(timeframe, &self.board.sets[index], &candle, clock)
+    }
+
+    #[inline]
+    fn begin(&mut self, at: Timestamp, now: Timestamp) {
+        if self.bars.begins_session(at) && at.since(now) <= crate::bars::AHEAD_NS_MAX {
+            self.bars.begin_session(at, &mut self.board);
+            self.morning.copy(&self.board);
+        }
+    }
+
+    #[inline]
+    fn note_spot(&mut self, price: Price, at: Timestamp) {
+        if at >= self.spot_at {
+            (self.spot, self.spot_at) = (Some(price), at);
+        }
+    }
+
+    #[inline]
+    fn take_closed(&mut self) -> Closed {
+        std::mem::take(&mut self.board.closed)
+    }
+}
+
+impl Default for Analysis {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where an intraday bar starts in its session; 0 from a day on.
+fn clock(timeframe: Timeframe, bar: &Bar, day: &Day) -> f64 {
+    if timeframe.minutes().is_some() { day.clock(bar.start) } else { 0.0 }
+}

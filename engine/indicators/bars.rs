@@ -1,0 +1,485 @@
+//! Ten forming bars of one symbol.
+//!
+//! Ticks go into one forming minute only. When it closes it is merged into the five longer intraday bars and the
+//! day, and a day that closes into week, month and year; a longer bar "if it closed now" is its merged part joined
+//! by what is still forming. So a tick costs one update, whatever the number of timeframes.
+//!
+//! The rules:
+//! * Bars are aligned to sessions ([`crate::grid`]). Trades and quotes outside the regular session never enter.
+//! * A bar is made from trades; from quote mids when no trade set a price in it. A minute with neither is no bar.
+//! * A minute closes with the first trade stamped at or after its end, or when a quote's stamp or the clock is
+//!   [`CLOSE_GRACE_NS`] past it: quotes may overtake trades where they conflate, so they do not close it at once.
+//! * A trade for a closed minute is late: counted, and left out of every bar, so that longer bars stay the sum of
+//!   their minutes. The venue's corrected bar brings it in through [`Bars::repair`].
+//! * A trade seen before (same id and time) is counted and dropped; so is one stamped more than
+//!   [`AHEAD_NS_MAX`] after `now`, or without price or size.
+//! * Daily history feeds day and longer, minute history everything up to four hours, and the longer bars only for
+//!   days of which no daily bar was seeded. So seed days first.
+
+use crate::grid::{Day, Span, session_date};
+use crate::part::Part;
+use crate::recent::RecentTrades;
+use market::quote::{Bar, SaleRule, Timeframe, Trade};
+use market::time::{MINUTE, SECOND};
+use market::{Price, Timestamp};
+
+/// How long after its end a minute waits for its last trades, in nanoseconds, when only quotes or the clock say
+/// that it is over.
+pub const CLOSE_GRACE_NS: i64 = SECOND;
+/// A stamp further than this ahead of `now` is nonsense.
+pub const AHEAD_NS_MAX: i64 = 60 * SECOND;
+/// Most minutes of a session.
+const MINUTES_MAX: usize = 390;
+
+const MINUTE_SLOT: usize = Timeframe::Min1.index();
+const DAY_SLOT: usize = Timeframe::Day1.index();
+
+/// What became of what was heard, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Trades taken into bars.
+    pub trades: u64,
+    /// Trades for a bar already closed, and history older than what is known: left out.
+    pub late: u64,
+    /// Trades repeated by the feed: dropped.
+    pub repeated: u64,
+    /// Trades outside the regular session: left out.
+    pub outside: u64,
+    /// Trades whose sale conditions let them change nothing.
+    pub ignored: u64,
+    /// Trades without price or size, or stamped in the future.
+    pub nonsense: u64,
+    /// Minutes replaced or put in after a gap.
+    pub repaired: u64,
+}
+
+/// Takes note of bars as they close, shorter ones first.
+pub trait Closings {
+    /// `bar` of `timeframe` has closed, in the session of `day`.
+    fn closed(&mut self, timeframe: Timeframe, bar: &Bar, day: &Day);
+}
+
+/// A part in its interval.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    span: Span,
+    part: Part,
+}
+
+const IDLE: Slot = Slot { span: Span::NEVER, part: Part::EMPTY };
+
+/// Everything under construction; what a repair takes back to the morning.
+#[derive(Clone, Debug)]
+struct Site {
+    /// The forming minute; closed minutes of 5min to 1day; closed days of the longer ones.
+    slots: [Slot; Timeframe::COUNT],
+    /// Mids that belong to the minute after the forming one, during its grace.
+    ahead: Slot,
+    closed: [Option<Bar>; Timeframe::COUNT],
+    /// Minutes before this are closed.
+    minutes_until: Timestamp,
+    /// Days before this are closed, or known from daily history.
+    days_until: Timestamp,
+    /// The earliest end of anything under construction.
+    next_end: Timestamp,
+}
+
+/// Ten forming bars of one symbol.
+#[derive(Clone, Debug)]
+pub struct Bars {
+    site: Site,
+    morning: Site,
+    day: Option<Day>,
+    /// Closed minutes of the session, in order.
+    minutes: Vec<Slot>,
+    recent: RecentTrades,
+    counts: Counts,
+    revision: u64,
+}
+
+impl Bars {
+    /// Nothing yet. Allocates the session's minutes once.
+    pub fn new() -> Self {
+        let site = Site {
+            slots: [IDLE; Timeframe::COUNT],
+            ahead: IDLE,
+            closed: [None; Timeframe::COUNT],
+            minutes_until: Timestamp::MIN,
+            days_until: Timestamp::MIN,
+            next_end: Timestamp::MAX,
+        };
+        Self {
+            morning: site.clone(),
+            site,
+            day: None,
+            minutes: Vec::with_capacity(MINUTES_MAX),
+            recent: RecentTrades::new(),
+            counts: Counts::default(),
+            revision: 1,
+        }
+    }
+
+    /// The bar of a timeframe if it closed now; `None` when nothing happened in its interval yet.
+    #[inline]
+    pub fn forming(&self, timeframe: Timeframe) -> Option<Bar> {
+        let slot = &self.site.slots[timeframe.index()];
+        let minute = &self.site.slots[MINUTE_SLOT].part;
+        let part = match timeframe.index() {
+            MINUTE_SLOT => *minute,
+            1..DAY_SLOT => slot.part.then(minute),
+            _ if self.is_day_known() => slot.part,
+            DAY_SLOT => slot.part.then(minute),
+            _ => slot.part.then(&self.site.slots[DAY_SLOT].part).then(minute),
+        };
+        part.bar(slot.span.start)
+    }
+
+    /// The bar of a timeframe that closed last.
+    pub fn last_closed(&self, timeframe: Timeframe) -> Option<&Bar> {
+        self.site.closed[timeframe.index()].as_ref()
+    }
+
+    /// The session under construction.
+    pub const fn day(&self) -> Option<&Day> {
+        self.day.as_ref()
+    }
+
+    /// What became of what was heard.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Changes whenever any forming or closed bar may have.
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// When [`Bars::advance`] has something to close; `None` when nothing is under construction.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        (self.site.next_end < Timestamp::MAX).then(|| self.site.next_end + CLOSE_GRACE_NS)
+    }
+
+    /// True when a tick or minute bar stamped `at` begins a session later than the one under construction.
+    #[inline]
+    pub fn begins_session(&self, at: Timestamp) -> bool {
+        let current = self.day.is_some_and(|day| at < day.session.close);
+        !current && market::session::session_at(at).is_some()
+    }
+
+    /// Closes everything stamped before `at` and opens the session that holds it.
+    pub fn begin_session(&mut self, at: Timestamp, closings: &mut impl Closings) {
+        let day = Day::of(at.new_york().0);
+        // What history left open in an earlier week is closed on the first day's account.
+        self.day = self.day.or(day);
+        self.close_until(at, closings);
+        self.day = day;
+        self.minutes.clear();
+        self.morning.clone_from(&self.site);
+    }
+
+    /// Takes a trade; true when it entered the bars or, at least, was no repeat and no nonsense.
+    #[inline]
+    pub fn trade(&mut self, now: Timestamp, trade: &Trade, closings: &mut impl Closings) -> bool {
+        if trade.price <= Price::ZERO || trade.size == 0 || trade.at.since(now) > AHEAD_NS_MAX {
+            self.counts.nonsense += 1;
+            return false;
+        }
+        if self.recent.is_repeat(trade) {
+            self.counts.repeated += 1;
+            return false;
+        }
+        self.close_until(trade.at, closings);
+        if trade.rule == SaleRule::Ignored {
+            self.counts.ignored += 1;
+        } else if !self.session_holds(trade.at) {
+            self.counts.outside += 1;
+        } else if !self.open_minute(trade.at) {
+            self.counts.late += 1;
+        } else {
+            self.site.slots[MINUTE_SLOT].part.trade(trade);
+            self.counts.trades += 1;
+            self.revision += 1;
+        }
+        true
+    }
+
+    /// Takes the middle of a quote stamped `at`.
+    #[inline]
+    pub fn mid(&mut self, now: Timestamp, at: Timestamp, mid: Price, closings: &mut impl Closings) {
+        if mid <= Price::ZERO || at.since(now) > AHEAD_NS_MAX {
+            return;
+        }
+        self.close_until(at - CLOSE_GRACE_NS, closings);
+        if !self.session_holds(at) {
+            return;
+        }
+        let minute = &self.site.slots[MINUTE_SLOT];
+        if !minute.part.is_empty() && at >= minute.span.end {
+            self.note_ahead(at, mid);
+            return;
+        }
+        if minute.part.is_empty() {
+            self.close_until(at, closings);
+        }
+        if self.open_minute(at) {
+            let part = &mut self.site.slots[MINUTE_SLOT].part;
+            // Where a trade set the minute's price, mids change no bar.
+            self.revision += u64::from(!part.is_traded());
+            part.mid(mid);
+        }
+    }
+
+    /// Lets time pass: closes what ended [`CLOSE_GRACE_NS`] before `now`.
+    #[inline]
+    pub fn advance(&mut self, now: Timestamp, closings: &mut impl Closings) {
+        self.close_until(now - CLOSE_GRACE_NS, closings);
+    }
+
+    /// Takes a finished minute of history, in order; false when it is older than what is known.
+    pub fn seed_minute(&mut self, bar: &Bar, closings: &mut impl Closings) -> bool {
+        self.close_until(bar.start, closings);
+        let is_free = self.site.slots[MINUTE_SLOT].part.is_empty();
+        if bar.low <= Price::ZERO
+            || !is_free
+            || !self.session_holds(bar.start)
+            || !self.open_minute(bar.start)
+        {
+            self.counts.late += 1;
+            return false;
+        }
+        let minute = &mut self.site.slots[MINUTE_SLOT];
+        minute.part = Part::from_bar(bar);
+        let end = minute.span.end;
+        self.revision += 1;
+        self.close_until(end, closings);
+        true
+    }
+
+    /// Takes a finished day of history, in order; false when it is older than what is known.
+    pub fn seed_day(&mut self, bar: &Bar, closings: &mut impl Closings) -> bool {
+        let Some(day) = Day::of(session_date(bar.start)) else {
+            self.counts.late += 1;
+            return false;
+        };
+        let open = day.session.open;
+        // Once a session is under construction from minutes, a repair would forget a day put in before it.
+        let is_begun = !self.minutes.is_empty() || !self.site.slots[MINUTE_SLOT].part.is_empty();
+        if bar.low <= Price::ZERO || open < self.site.days_until || is_begun {
+            self.counts.late += 1;
+            return false;
+        }
+        self.close_longer(open, &day, closings);
+        self.set_spans(DAY_SLOT, &day, open);
+        self.site.slots[DAY_SLOT].part = Part::from_bar(bar);
+        self.close_longer(day.session.close, &day, closings);
+        self.find_next_end();
+        self.revision += 1;
+        true
+    }
+
+    /// Puts a finished bar of another timeframe on record as the last closed one, without touching other
+    /// timeframes; false when it is not later than the last.
+    pub fn seed_alone(&mut self, timeframe: Timeframe, bar: &Bar, closings: &mut impl Closings) -> bool {
+        let last = self.site.closed[timeframe.index()].map_or(Timestamp::MIN, |last| last.start);
+        let Some(day) = Day::of(session_date(bar.start)) else { return false };
+        if bar.low <= Price::ZERO || bar.start <= last || !self.site.slots[timeframe.index()].part.is_empty()
+        {
+            self.counts.late += 1;
+            return false;
+        }
+        self.site.closed[timeframe.index()] = Some(*bar);
+        closings.closed(timeframe, bar, &day);
+        self.revision += 1;
+        true
+    }
+
+    /// Puts a minute of the running session right: replaces it, or puts it where a gap left none. True when
+    /// [`Bars::rebuild`] must follow; false when the bar is of another session, or of the forming minute (which
+    /// is replaced at once).
+    pub fn repair(&mut self, bar: &Bar) -> bool {
+        let Some(day) = self.day.filter(|day| day.session.holds(bar.start) && bar.low > Price::ZERO) else {
+            self.counts.late += 1;
+            return false;
+        };
+        self.counts.repaired += 1;
+        self.revision += 1;
+        let repaired = Slot {
+            span: day.span(Timeframe::Min1, bar.start),
+            part: Part::from_bar(&Bar { repaired: true, ..*bar }),
+        };
+        let minute = &mut self.site.slots[MINUTE_SLOT];
+        if !minute.part.is_empty() && minute.span == repaired.span {
+            minute.part = repaired.part;
+            return false;
+        }
+        let place = self.minutes.partition_point(|slot| slot.span.start < repaired.span.start);
+        if self.minutes.get(place).is_some_and(|slot| slot.span == repaired.span) {
+            self.minutes[place] = repaired;
+        } else if self.minutes.len() < MINUTES_MAX {
+            self.minutes.insert(place, repaired);
+        }
+        true
+    }
+
+    /// Builds the session's bars again from its minutes, as if the repaired ones had been there from the start.
+    /// `closings` hears every bar of the session again and must have gone back to the morning too.
+    pub fn rebuild(&mut self, closings: &mut impl Closings) {
+        let (forming, ahead) = (self.site.slots[MINUTE_SLOT], self.site.ahead);
+        self.site.clone_from(&self.morning);
+        self.revision += 1;
+        // The list must outlive the walk, which would push onto it.
+        let minutes = std::mem::take(&mut self.minutes);
+        for minute in &minutes {
+            self.close_until(minute.span.start, closings);
+            self.open_minute(minute.span.start);
+            self.site.slots[MINUTE_SLOT].part = minute.part;
+            self.close_until(minute.span.end, closings);
+        }
+        self.minutes = minutes;
+        if !forming.part.is_empty() {
+            self.close_until(forming.span.start, closings);
+            if self.open_minute(forming.span.start) {
+                self.site.slots[MINUTE_SLOT].part = forming.part;
+                self.site.ahead = ahead;
+            }
+        }
+        self.find_next_end();
+    }
+
+    #[inline]
+    fn session_holds(&self, at: Timestamp) -> bool {
+        self.day.is_some_and(|day| day.session.holds(at))
+    }
+
+    /// True when the day under construction is known from daily history and its minutes must not count twice.
+    fn is_day_known(&self) -> bool {
+        self.day.is_some_and(|day| day.session.close <= self.site.days_until)
+    }
+
+    /// Makes sure the forming minute is the one of `at`; false when that minute is past.
+    #[inline]
+    fn open_minute(&mut self, at: Timestamp) -> bool {
+        let minute = &self.site.slots[MINUTE_SLOT];
+        if !minute.part.is_empty() {
+            return minute.span.holds(at);
+        }
+        let Some(day) = self.day.filter(|_| at >= self.site.minutes_until) else { return false };
+        self.set_spans(MINUTE_SLOT, &day, at);
+        self.site.next_end = self.site.slots[MINUTE_SLOT].span.end;
+        true
+    }
+
+    /// Gives every idle slot from `first` on the interval that holds `at`.
+    fn set_spans(&mut self, first: usize, day: &Day, at: Timestamp) {
+        for timeframe in &Timeframe::ALL[first..] {
+            let slot = &mut self.site.slots[timeframe.index()];
+            if slot.part.is_empty() {
+                slot.span = day.span(*timeframe, at);
+            }
+        }
+    }
+
+    fn note_ahead(&mut self, at: Timestamp, mid: Price) {
+        let Some(day) = self.day else { return };
+        let span = day.span(Timeframe::Min1, at);
+        if self.site.ahead.span != span {
+            self.site.ahead = Slot { span, part: Part::EMPTY };
+        }
+        self.site.ahead.part.mid(mid);
+    }
+
+    /// Closes everything that ends at or before `until`.
+    #[inline]
+    fn close_until(&mut self, until: Timestamp, closings: &mut impl Closings) {
+        if until >= self.site.next_end {
+            self.close_ended(until, closings);
+        }
+    }
+
+    fn close_ended(&mut self, until: Timestamp, closings: &mut impl Closings) {
+        self.revision += 1;
+        while self.site.slots[MINUTE_SLOT].span.end <= until && !self.site.slots[MINUTE_SLOT].part.is_empty()
+        {
+            self.close_minute(closings);
+            let ahead = std::mem::replace(&mut self.site.ahead, IDLE);
+            if !ahead.part.is_empty() {
+                // The waiting mids open the next minute; what ended before it closes first.
+                self.close_slots(ahead.span.start, closings);
+                self.open_minute(ahead.span.start);
+                self.site.slots[MINUTE_SLOT].part = ahead.part;
+            }
+        }
+        self.close_slots(until, closings);
+        self.find_next_end();
+    }
+
+    fn close_minute(&mut self, closings: &mut impl Closings) {
+        let minute = std::mem::replace(&mut self.site.slots[MINUTE_SLOT], IDLE);
+        self.site.minutes_until = minute.span.end;
+        if self.minutes.capacity() > 0 && self.minutes.len() < MINUTES_MAX {
+            self.minutes.push(minute);
+        }
+        let longest = if self.is_day_known() { DAY_SLOT } else { DAY_SLOT + 1 };
+        for slot in &mut self.site.slots[MINUTE_SLOT + 1..longest] {
+            slot.part = slot.part.then(&minute.part);
+        }
+        self.announce(MINUTE_SLOT, minute, self.day, closings);
+    }
+
+    /// Closes 5min to 1year as far as they end at or before `until`.
+    fn close_slots(&mut self, until: Timestamp, closings: &mut impl Closings) {
+        for index in MINUTE_SLOT + 1..DAY_SLOT {
+            self.close_slot(index, until, self.day, closings);
+        }
+        if let Some(day) = self.day {
+            self.close_longer(until, &day, closings);
+        }
+    }
+
+    /// Closes the day and longer as far as they end at or before `until`.
+    fn close_longer(&mut self, until: Timestamp, day: &Day, closings: &mut impl Closings) {
+        let finished = self.site.slots[DAY_SLOT];
+        if !finished.part.is_empty() && finished.span.end <= until {
+            self.site.days_until = finished.span.end;
+            for slot in &mut self.site.slots[DAY_SLOT + 1..] {
+                slot.part = slot.part.then(&finished.part);
+            }
+        }
+        for index in DAY_SLOT..Timeframe::COUNT {
+            self.close_slot(index, until, Some(*day), closings);
+        }
+    }
+
+    fn close_slot(&mut self, index: usize, until: Timestamp, day: Option<Day>, closings: &mut impl Closings) {
+        let slot = &mut self.site.slots[index];
+        if slot.part.is_empty() || slot.span.end > until {
+            return;
+        }
+        let ended = std::mem::replace(slot, IDLE);
+        if index < DAY_SLOT {
+            // A straggler of a quiet minute must not open an interval a second time.
+            self.site.minutes_until = self.site.minutes_until.max(ended.span.end);
+        }
+        self.announce(index, ended, day, closings);
+    }
+
+    fn announce(&mut self, index: usize, ended: Slot, day: Option<Day>, closings: &mut impl Closings) {
+        if let (Some(bar), Some(day)) = (ended.part.bar(ended.span.start), day) {
+            self.site.closed[index] = Some(bar);
+            closings.closed(Timeframe::ALL[index], &bar, &day);
+        }
+    }
+
+    fn find_next_end(&mut self) {
+        let busy = self.site.slots.iter().filter(|slot| !slot.part.is_empty());
+        self.site.next_end = busy.map(|slot| slot.span.end).min().unwrap_or(Timestamp::MAX);
+    }
+}
+
+impl Default for Bars {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const _: () = assert!(CLOSE_GRACE_NS < MINUTE, "the waiting mids are of one minute only");

@@ -1,0 +1,229 @@
+//! The control room: one thread that folds letters into the view, gathers the histograms of the trading threads and
+//! answers `wingspread tell` and `wingspread latency` on a Unix socket in the run's folder. Only the user who
+//! started the engine can open that socket, so it needs no token. It comes by on its own time and never makes the
+//! trading thread wait.
+
+use crate::floor::Deliver;
+use crate::stages::{self, Stages};
+use crossbeam::queue::ArrayQueue;
+use desk::letter::{Address, Envelope, Letter};
+use desk::view::View;
+use risk::command::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often the room looks at its queues.
+const ROUND: Duration = Duration::from_millis(20);
+/// How long a client of the socket may take to say its line.
+const LINE_WAIT: Duration = Duration::from_millis(500);
+/// How long a trading thread may take to hand over its histograms.
+const STAGES_WAIT: Duration = Duration::from_secs(2);
+
+/// Name of the socket in the run's folder.
+pub const SOCKET: &str = "control.sock";
+
+/// Asks a thread's floor for its histograms: the empty set is left in their place.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+pub struct TakeStages {
+    /// The empty set.
+    pub spare: Box<Stages>,
+    /// Where the full one goes.
+    pub reply: crossbeam::channel::Sender<Box<Stages>>,
+}
+
+/// What the control room is connected to.
+pub struct Lines {
+    /// Letters for the view.
+    pub letters: Arc<ArrayQueue<Envelope>>,
+    /// Every trading thread's floor.
+    pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Every seat a command goes to.
+    pub command_to: Vec<(Address, actix::Recipient<Deliver>)>,
+    /// The engine's clock.
+    pub clock: crate::clock::Clock,
+    /// Set by anyone: the engine should stop in order.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What the room knows, for status lines and summaries.
+pub struct Room {
+    /// The read model.
+    pub view: View,
+    /// Histograms and counters of all threads since the start.
+    pub stages: Box<Stages>,
+    lines: Lines,
+    spares: Vec<Box<Stages>>,
+    listener: Option<UnixListener>,
+    socket: PathBuf,
+}
+
+impl Room {
+    /// Opens the room and its socket in `folder`. A socket that cannot be opened is told, not fatal: trading does
+    /// not depend on it.
+    pub fn open(folder: &Path, lines: Lines) -> (Self, Option<String>) {
+        let socket = folder.join(SOCKET);
+        // A socket file left by a dead process; the journal's lock proves that no living one owns this folder.
+        let _ = std::fs::remove_file(&socket);
+        let (listener, trouble) = match listen(&socket) {
+            Ok(listener) => (Some(listener), None),
+            Err(e) => (
+                None,
+                Some(format!(
+                    "{}: cannot open the control socket ({e}); `wingspread tell` and `latency` will not work. \
+                     Use a shorter or writable --journal folder",
+                    socket.display()
+                )),
+            ),
+        };
+        let spares = lines.floors.iter().map(|_| Stages::empty()).collect();
+        (Self { view: View::default(), stages: Stages::empty(), lines, spares, listener, socket }, trouble)
+    }
+
+    /// One round: letters into the view, one request answered.
+    pub fn round(&mut self) {
+        while let Some(envelope) = self.lines.letters.pop() {
+            self.view.fold(&envelope);
+        }
+        if let Some(listener) = &self.listener
+            && let Ok((stream, _)) = listener.accept()
+        {
+            let mut answer_to = &stream;
+            let text = match read_line(&stream) {
+                Ok(line) => self.answer(line.trim()),
+                Err(e) => format!("error: {e}\n"),
+            };
+            // The asker may be gone already; that is its own affair.
+            let _ = answer_to.write_all(text.as_bytes());
+        }
+        std::thread::sleep(ROUND);
+    }
+
+    /// Gathers the histograms of all threads into `self.stages`.
+    pub fn gather(&mut self) {
+        let (reply, answers) = crossbeam::channel::bounded(self.lines.floors.len().max(1));
+        let mut asked = 0;
+        for floor in &self.lines.floors {
+            let spare = self.spares.pop().unwrap_or_else(Stages::empty);
+            if floor.try_send(TakeStages { spare, reply: reply.clone() }).is_ok() {
+                asked += 1;
+            }
+        }
+        for _ in 0..asked {
+            let Ok(mut full) = answers.recv_timeout(STAGES_WAIT) else { break };
+            self.stages.add(&full);
+            full.clear();
+            self.spares.push(full);
+        }
+        self.view.counts.quotes = self.stages.counters.quotes_in;
+        self.view.counts.trades = self.stages.counters.trades_in;
+    }
+
+    /// Sends a command to every seat.
+    pub fn command(&self, command: Command) {
+        let at = self.lines.clock.now();
+        for (to, seat) in &self.lines.command_to {
+            let envelope = Envelope { from: Address::Operator, to: *to, at, letter: Letter::Command(command) };
+            seat.do_send(Deliver { envelope, origin_ns: 0 });
+        }
+    }
+
+    fn answer(&mut self, line: &str) -> String {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match verb {
+            "latency" => {
+                self.gather();
+                stages::table(&self.stages)
+            }
+            "export" => {
+                self.gather();
+                match stages::export(&self.stages, Path::new(rest)) {
+                    Ok(files) => format!("{} files written to {rest}\n", files.len()),
+                    Err(e) => format!("error: {rest}: {e}\n"),
+                }
+            }
+            "status" => {
+                self.gather();
+                self.status()
+            }
+            "pause" => self.commanded(Command::Pause, "paused: no new risk, exits go on"),
+            "resume" => self.commanded(Command::Resume, "resumed"),
+            "flatten" => self.commanded(Command::Flatten, "flattening: opening orders canceled, positions closed"),
+            "kill" => self.commanded(Command::Kill, "killed: every order canceled, nothing more is sent"),
+            "stop" => {
+                self.lines.stop.store(true, Ordering::Relaxed);
+                "stopping in order\n".to_string()
+            }
+            other => format!("error: `{other}` is not known here: latency, export, status, pause, resume, flatten, kill, stop\n"),
+        }
+    }
+
+    fn commanded(&self, command: Command, done: &str) -> String {
+        self.command(command);
+        format!("{done}\n")
+    }
+
+    /// The state as JSON, one object.
+    fn status(&self) -> String {
+        let positions: Vec<_> = self.view.positions.values().collect();
+        let value = serde_json::json!({
+            "now": self.view.now,
+            "counts": self.view.counts,
+            "counters": self.stages.counters,
+            "refusals": self.view.refusals.iter().map(|(k, n)| (k.to_string(), *n)).collect::<std::collections::BTreeMap<_, _>>(),
+            "positions": positions,
+            "account": self.view.account,
+            "fees_usd": self.view.fees,
+        });
+        format!("{value}\n")
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+fn listen(socket: &Path) -> std::io::Result<UnixListener> {
+    let listener = UnixListener::bind(socket)?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn read_line(stream: &UnixStream) -> std::io::Result<String> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(LINE_WAIT))?;
+    stream.set_write_timeout(Some(LINE_WAIT))?;
+    let mut line = String::new();
+    BufReader::new(std::io::Read::take(stream, 4096)).read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Asks the engine that runs in `folder`; answers its text.
+///
+/// # Errors
+/// When no engine listens there, with the remedy.
+pub fn ask(folder: &Path, line: &str) -> std::io::Result<String> {
+    let socket = folder.join(SOCKET);
+    let mut stream = UnixStream::connect(&socket).map_err(|e| {
+        std::io::Error::new(
+            e.kind(),
+            format!(
+                "no engine answers at {} ({e}). Start one with `wingspread`, or name its folder with --journal",
+                socket.display()
+            ),
+        )
+    })?;
+    stream.write_all(line.as_bytes())?;
+    stream.write_all(b"\n")?;
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer)?;
+    Ok(answer)
+}

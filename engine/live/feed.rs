@@ -1,0 +1,155 @@
+//! One actor a connection. A market feed puts what it hears into the symbols' posts and rings their doorbells once
+//! the socket is drained; the order feed passes reports to execution. State changes go to every seat that depends
+//! on the feed, and a gap is handed to the office for repair.
+
+use crate::clock::monotonic_ns;
+use crate::floor::{Deliver, Floor};
+use crate::post::{Post, Received};
+use crate::seat_actor::Doorbell;
+use crate::stages::Stage;
+use desk::letter::{Address, Envelope, Letter};
+use market::feed::{FeedName, FeedNote, FeedState};
+use market::quote::MarketEvent;
+use market::{Instrument, Symbol, Timestamp};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Where one symbol's words go.
+#[derive(Clone)]
+pub struct Door {
+    /// The symbol.
+    pub symbol: Symbol,
+    /// Its post on this thread.
+    pub post: Rc<RefCell<Post>>,
+    /// Its seat's bell (or, for a seat on a shard, the shard's carrier).
+    pub bell: actix::Recipient<Doorbell>,
+}
+
+/// A stretch of time a feed did not cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The feed.
+    pub feed: FeedName,
+    /// Newest stamp before it.
+    pub from: Timestamp,
+    /// First stamp after it.
+    pub to: Timestamp,
+}
+
+/// A market feed's hands: what the socket driver calls.
+pub struct MarketHands {
+    feed: FeedName,
+    floor: Rc<Floor>,
+    doors: Rc<Vec<Door>>,
+    /// Seats that must know the feed's state.
+    dependents: Vec<Address>,
+    gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
+    read_ns: u64,
+}
+
+impl MarketHands {
+    /// Hands for one feed.
+    pub fn new(
+        feed: FeedName,
+        floor: Rc<Floor>,
+        doors: Rc<Vec<Door>>,
+        dependents: Vec<Address>,
+        gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
+    ) -> Self {
+        Self { feed, floor, doors, dependents, gaps, read_ns: 0 }
+    }
+
+    fn door(&self, symbol: Symbol) -> Option<&Door> {
+        // A dozen symbols: a scan over eight-byte names beats any map.
+        self.doors.iter().find(|door| door.symbol == symbol)
+    }
+
+    /// Takes one decoded word.
+    pub fn event(&mut self, read_ns: u64, event: MarketEvent) {
+        self.read_ns = read_ns;
+        let mut stages = self.floor.stages.borrow_mut();
+        let counters = &mut stages.counters;
+        match event {
+            MarketEvent::Quote(..) => counters.quotes_in += 1,
+            MarketEvent::Trade(..) => counters.trades_in += 1,
+            _ => counters.others_in += 1,
+        }
+        if let Some(stamp) = event.at()
+            && !matches!(event, MarketEvent::Bar { .. })
+        {
+            self.floor.clock.observe(stamp);
+        }
+        let Some(door) = self.door(underlying_of(&event)) else {
+            counters.unknown_symbols += 1;
+            return;
+        };
+        let received = Received { event, read_ns, decoded_ns: monotonic_ns() };
+        counters.quotes_conflated += door.post.borrow_mut().push(received);
+    }
+
+    /// The socket is drained: rings every symbol that has mail.
+    pub fn flush(&mut self) {
+        if self.read_ns > 0 {
+            let spent = monotonic_ns().saturating_sub(self.read_ns);
+            self.floor.stages.borrow_mut().record(Stage::Decode, spent);
+            self.read_ns = 0;
+        }
+        for door in self.doors.iter() {
+            let mut post = door.post.borrow_mut();
+            if !post.is_empty() && !post.rung {
+                post.rung = true;
+                door.bell.do_send(Doorbell);
+            }
+        }
+    }
+
+    /// True while a post is full of what must not drop: the socket is not read until it has room.
+    pub fn must_wait(&self) -> bool {
+        let full = self.doors.iter().any(|door| door.post.borrow().is_full());
+        if full {
+            self.floor.stages.borrow_mut().counters.back_pressure += 1;
+        }
+        full
+    }
+
+    /// The feed's state changed.
+    pub fn state(&mut self, state: FeedState, gap: Option<(Timestamp, Timestamp)>) {
+        tell_state(&self.floor, self.feed, state, &self.dependents);
+        if let Some((from, to)) = gap {
+            // The office may be gone during an orderly stop.
+            let _ = self.gaps.send(Gap { feed: self.feed, from, to });
+        }
+    }
+
+    /// A frame, or part of one, could not be decoded.
+    pub fn fault(&mut self) {
+        self.floor.stages.borrow_mut().counters.wire_faults += 1;
+    }
+}
+
+/// Tells every dependent seat what became of a feed.
+pub fn tell_state(floor: &Floor, feed: FeedName, state: FeedState, dependents: &[Address]) {
+    let at = floor.clock.now();
+    for to in dependents {
+        let letter = Letter::Feed(FeedNote { feed, state, at });
+        floor.deliver(Envelope { from: Address::Venue, to: *to, at, letter }, 0);
+    }
+}
+
+/// The underlying whose seat hears an event. For options it is the root: adjusted and index roots are not followed.
+fn underlying_of(event: &MarketEvent) -> Symbol {
+    let of = |instrument: &Instrument| match instrument {
+        Instrument::Stock(symbol) => *symbol,
+        Instrument::Option(contract) => contract.root,
+    };
+    match event {
+        MarketEvent::Quote(i, _) | MarketEvent::Trade(i, _) | MarketEvent::Status(i, _) => of(i),
+        MarketEvent::Cancel(symbol, ..) | MarketEvent::Bar { symbol, .. } => *symbol,
+        MarketEvent::OpenInterest(oi) => oi.contract.root,
+    }
+}
+
+/// Sends a letter to an actor outside the floors' knowledge.
+pub fn send(to: &actix::Recipient<Deliver>, envelope: Envelope) {
+    to.do_send(Deliver { envelope, origin_ns: 0 });
+}

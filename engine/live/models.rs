@@ -1,0 +1,139 @@
+//! The models folder while the engine runs: new bundles are looked at away from the trading thread, and what is
+//! sound is handed to every seat as a compiled plan; what is not is told once and left alone. A bad file can
+//! neither stop nor slow a tick.
+
+use crate::seat_actor::Install;
+use forecast::notes::ModelNote;
+use market::quote::Timeframe;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Where models go.
+pub type Seats = Vec<actix::Recipient<Install>>;
+
+/// What a look at the folder found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// A bundle was put in every seat.
+    Installed(ModelNote),
+    /// A bundle was refused; the text names file and remedy.
+    Refused(String),
+}
+
+/// A sound bundle: what it is called and its compiled form.
+pub struct Bundle {
+    /// Its place and name.
+    pub note: ModelNote,
+    /// The compiled model; every seat gets a plan of its own.
+    pub compiled: onnx::Compiled,
+}
+
+/// Watches `folder/NAME/VERSION/`.
+pub struct Watch {
+    folder: PathBuf,
+    /// Bundles looked at, by folder, with the newest change seen in them.
+    seen: BTreeMap<PathBuf, SystemTime>,
+    /// The model each timeframe has: a dropped file replaces it only when its version is higher.
+    incumbents: BTreeMap<Timeframe, ModelNote>,
+}
+
+impl Watch {
+    /// A watch that has seen nothing.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, seen: BTreeMap::new(), incumbents: BTreeMap::new() }
+    }
+
+    /// Looks for new or changed bundles; answers the sound ones (the best version of each timeframe) and the
+    /// refusals. A bundle whose files are still being written is left for the next look: its checksum does not
+    /// match yet, and it is looked at again when it changes.
+    pub fn look(&mut self) -> (Vec<Bundle>, Vec<String>) {
+        let mut sound: BTreeMap<Timeframe, Bundle> = BTreeMap::new();
+        let mut refused = Vec::new();
+        for (path, changed) in bundles(&self.folder) {
+            if self.seen.get(&path).is_some_and(|known| *known >= changed) {
+                continue;
+            }
+            self.seen.insert(path.clone(), changed);
+            match onnx::load_dir(&path) {
+                Ok(loaded) => self.consider(loaded, &mut sound),
+                Err(fault) => refused.push(fault.to_string()),
+            }
+        }
+        let sound = sound.into_values().inspect(|b| {
+            self.incumbents.insert(b.note.timeframe, b.note);
+        });
+        (sound.collect(), refused)
+    }
+
+    fn consider(&self, loaded: onnx::Loaded, sound: &mut BTreeMap<Timeframe, Bundle>) {
+        let manifest = &loaded.manifest;
+        let note = ModelNote {
+            timeframe: manifest.timeframe,
+            name: manifest.name,
+            version: manifest.version,
+            digest: loaded.digest,
+        };
+        let incumbent = sound.get(&note.timeframe).map(|b| b.note).or(self.incumbents.get(&note.timeframe).copied());
+        if incumbent.is_none_or(|old| newer(note.version.as_str(), old.version.as_str())) {
+            sound.insert(note.timeframe, Bundle { note, compiled: loaded.compiled });
+        }
+    }
+}
+
+/// Gives every seat a plan of its own.
+pub fn install(bundle: &Bundle, seats: &Seats) {
+    for seat in seats {
+        seat.do_send(Install { note: bundle.note, plan: bundle.compiled.spawn() });
+    }
+}
+
+/// Compares versions part by part, numbers as numbers: `1.10` is newer than `1.9`.
+fn newer(version: &str, than: &str) -> bool {
+    let parts = |text: &str| -> Vec<(u64, String)> {
+        text.split(['.', '-']).map(|p| (p.parse().unwrap_or(0), p.to_string())).collect()
+    };
+    parts(version) > parts(than)
+}
+
+/// Every `NAME/VERSION` folder with a manifest or a model in it, and its newest change.
+fn bundles(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let folders = |at: &Path| -> BTreeSet<PathBuf> {
+        std::fs::read_dir(at)
+            .map(|entries| entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect())
+            .unwrap_or_default()
+    };
+    let mut found = Vec::new();
+    for name in folders(folder) {
+        for version in folders(&name) {
+            let newest = ["model.onnx", "manifest.yaml", "golden.json"]
+                .iter()
+                .filter_map(|f| std::fs::metadata(version.join(f)).and_then(|m| m.modified()).ok())
+                .max();
+            if let Some(newest) = newest {
+                found.push((version, newest));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_people_read_them() {
+        assert!(newer("1.10", "1.9"));
+        assert!(newer("2", "1"));
+        assert!(!newer("1", "1"));
+        assert!(!newer("1.9", "1.10"));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_has_no_models() {
+        let mut watch = Watch::new(PathBuf::from("/nowhere/at/all"));
+        let (sound, refused) = watch.look();
+        assert!(sound.is_empty() && refused.is_empty());
+    }
+}

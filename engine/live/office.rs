@@ -1,0 +1,363 @@
+//! The office: one thread for everything slow. It asks the broker for account, holdings and activities, fetches
+//! history, repairs gaps, watches the models folder and re-centres the option subscription as prices move. What it
+//! learns goes to the seats as letters; the trading thread never waits for it.
+
+use crate::clock::Clock;
+use crate::feed::Gap;
+use crate::floor::Deliver;
+use crate::models::{self, Watch};
+use crate::trading::{Addresses, Switch};
+use crate::universe::{self, Wish};
+use alpaca::rest::{Rest, RestFault};
+use crossbeam::queue::ArrayQueue;
+use desk::letter::{Address, Envelope, Letter};
+use market::alert::{AlertNote, Severity};
+use market::feed::{FeedName, FeedNote, FeedState};
+use market::order::{Account, ReasonText};
+use market::quote::{Bar, MarketEvent, OpenInterest, Timeframe};
+use market::time::{DAY, MINUTE};
+use market::{Contract, Date, Label, Price, Symbol, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// How often the models folder is looked at.
+const MODELS_EVERY: Duration = Duration::from_secs(1);
+/// How often the broker may be asked for account and activities, in wall time: well inside 200 requests a minute.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// Engine time after which account and activities are asked again.
+const ASK_EVERY_ENGINE_NS: i64 = MINUTE;
+/// Engine time after which the option subscription is looked at again.
+const RECENTRE_EVERY_NS: i64 = 30 * MINUTE;
+/// How far back activities are asked for: expiry rows of paper accounts come a day late, over a long weekend four.
+const ACTIVITIES_DAYS: i32 = 5;
+
+/// What the office is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Compare with the broker now: activities, account, holdings.
+    Reconcile,
+}
+
+/// What the office works with.
+pub struct Parts {
+    /// The broker's REST side.
+    pub rest: Rest,
+    /// The engine's clock.
+    pub clock: Clock,
+    /// Everyone's addresses.
+    pub addresses: Addresses,
+    /// The line to the feeds.
+    pub switch: UnboundedSender<Switch>,
+    /// Gaps to repair.
+    pub gaps: UnboundedReceiver<Gap>,
+    /// Requests.
+    pub asks: UnboundedReceiver<Ask>,
+    /// Letters for the views, for what concerns only the operator.
+    pub letters: Arc<ArrayQueue<Envelope>>,
+    /// The models folder.
+    pub models: Watch,
+    /// What to listen to, the same for each underlying.
+    pub wish: Wish,
+    /// Contracts listed, by underlying.
+    pub listed: BTreeMap<Symbol, Vec<Contract>>,
+}
+
+/// What is known of one underlying before the feeds start.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Contracts that may be traded, with their open interest.
+    pub listed: Vec<(Contract, Option<OpenInterest>)>,
+    /// History, oldest first.
+    pub bars: Vec<(Timeframe, Bar)>,
+    /// The last close known.
+    pub spot: Option<Price>,
+}
+
+/// How much history is fetched.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryWish {
+    /// Calendar days of minute bars.
+    pub minute_days: i32,
+    /// Calendar days of daily bars.
+    pub daily_days: i32,
+}
+
+/// Fetches contracts and history of every symbol.
+///
+/// # Errors
+/// The first request that fails, by its kind.
+pub async fn know(
+    rest: &Rest,
+    now: Timestamp,
+    symbols: &[Symbol],
+    wish: &Wish,
+    history: HistoryWish,
+) -> Result<BTreeMap<Symbol, Known>, RestFault> {
+    let (today, _) = now.new_york();
+    let mut all: BTreeMap<Symbol, Known> = symbols.iter().map(|s| (*s, Known::default())).collect();
+    let spans = [(Timeframe::Day1, history.daily_days), (Timeframe::Min1, history.minute_days)];
+    for (timeframe, days) in spans {
+        let from = now - i64::from(days) * DAY;
+        for (symbol, bar) in rest.stock_bars(symbols, timeframe, from, now).await? {
+            let Some(known) = all.get_mut(&symbol) else { continue };
+            // The bar that is still forming comes again as trades.
+            if timeframe == Timeframe::Min1 && bar.start + MINUTE > now
+                || timeframe == Timeframe::Day1 && bar.start.new_york().0 >= today
+            {
+                continue;
+            }
+            known.spot = Some(bar.close);
+            known.bars.push((timeframe, bar));
+        }
+    }
+    for symbol in symbols {
+        let from = today.plus(wish.dte_min);
+        let to = today.plus(wish.dte_max + 30);
+        let listed = rest.contracts(*symbol, from, to).await?;
+        if let Some(known) = all.get_mut(symbol) {
+            known.listed = listed;
+        }
+    }
+    Ok(all)
+}
+
+/// Letters that make a fresh seat know its past: history, then the contracts it may use with their open interest.
+pub fn introduce(symbol: Symbol, known: &Known, chosen: &[Contract], at: Timestamp) -> Vec<Envelope> {
+    let to = Address::Underlying(symbol);
+    let envelope = |event| Envelope { from: Address::Venue, to, at, letter: Letter::Market(event) };
+    let bars = known
+        .bars
+        .iter()
+        .map(|(timeframe, bar)| MarketEvent::Bar { symbol, timeframe: *timeframe, bar: *bar, updated: false });
+    let interest = known
+        .listed
+        .iter()
+        .filter(|(contract, _)| chosen.contains(contract))
+        .map(|(contract, oi)| {
+            let none = OpenInterest { contract: *contract, contracts: 0, as_of: at.new_york().0.plus(-1) };
+            MarketEvent::OpenInterest(oi.unwrap_or(none))
+        });
+    bars.chain(interest).map(envelope).collect()
+}
+
+/// The office at work.
+pub struct Office {
+    parts: Parts,
+    asked: Timestamp,
+    asked_date: Date,
+    centred: Timestamp,
+    centred_on: Vec<Contract>,
+}
+
+impl Office {
+    /// Opens the office.
+    pub fn new(parts: Parts, chosen: Vec<Contract>) -> Self {
+        let now = parts.clock.now();
+        Self { parts, asked: now, asked_date: now.new_york().0, centred: now, centred_on: chosen }
+    }
+
+    /// Works until every line to it is closed.
+    pub async fn work(mut self) {
+        let mut models = tokio::time::interval(MODELS_EVERY);
+        let mut asks = tokio::time::interval(ASK_EVERY);
+        loop {
+            tokio::select! {
+                gap = self.parts.gaps.recv() => match gap {
+                    Some(gap) => self.repair(gap).await,
+                    None => return,
+                },
+                ask = self.parts.asks.recv() => match ask {
+                    Some(Ask::Reconcile) => self.reconcile().await,
+                    None => return,
+                },
+                _ = models.tick() => self.look_at_models(),
+                _ = asks.tick() => self.routine().await,
+            }
+        }
+    }
+
+    /// Account and activities when engine time has passed; holdings too when a new day began; the option
+    /// subscription when prices may have moved.
+    async fn routine(&mut self) {
+        let now = self.parts.clock.now();
+        let (date, _) = now.new_york();
+        if date != self.asked_date {
+            self.asked_date = date;
+            self.asked = now;
+            self.relist(date).await;
+            self.reconcile().await;
+        } else if now.since(self.asked) >= ASK_EVERY_ENGINE_NS {
+            self.asked = now;
+            self.ask_account().await;
+        }
+        if now.since(self.centred) >= RECENTRE_EVERY_NS {
+            self.centred = now;
+            self.recentre(date).await;
+        }
+    }
+
+    async fn ask_account(&mut self) {
+        self.ask_activities().await;
+        match self.parts.rest.account().await {
+            Ok(account) => self.to_risk(Letter::Account(account)),
+            Err(fault) => self.trouble("account", &fault),
+        }
+    }
+
+    async fn ask_activities(&mut self) {
+        let after = self.asked_date.plus(-ACTIVITIES_DAYS);
+        match self.parts.rest.activities(after).await {
+            // Risk knows the ones it has seen by their ids.
+            Ok(notes) => notes.into_iter().for_each(|note| self.to_risk(Letter::Activity(note))),
+            Err(fault) => self.trouble("activities", &fault),
+        }
+    }
+
+    /// Activities first, so that an expiry is booked before holdings are compared.
+    async fn reconcile(&mut self) {
+        self.ask_account().await;
+        match self.parts.rest.positions().await {
+            Ok(holdings) if holdings.is_empty() => self.to_risk(Letter::NoHoldings),
+            Ok(holdings) => {
+                let of = holdings.len() as u32;
+                for (index, holding) in holdings.into_iter().enumerate() {
+                    self.to_risk(Letter::Holding { holding, index: index as u32, of });
+                }
+            }
+            Err(fault) => self.trouble("positions", &fault),
+        }
+    }
+
+    /// A new day lists new contracts.
+    async fn relist(&mut self, today: Date) {
+        let (from, to) = (today.plus(self.parts.wish.dte_min), today.plus(self.parts.wish.dte_max + 30));
+        let symbols: Vec<Symbol> = self.parts.listed.keys().copied().collect();
+        for symbol in symbols {
+            match self.parts.rest.contracts(symbol, from, to).await {
+                Ok(listed) => {
+                    for (_, oi) in &listed {
+                        if let Some(oi) = oi {
+                            self.to_symbol(symbol, Letter::Market(MarketEvent::OpenInterest(*oi)));
+                        }
+                    }
+                    self.parts.listed.insert(symbol, listed.into_iter().map(|(c, _)| c).collect());
+                }
+                Err(fault) => return self.trouble("contracts", &fault),
+            }
+        }
+        self.recentre(today).await;
+    }
+
+    /// Chooses contracts anew around the prices of now, and changes the subscription when the choice changed.
+    async fn recentre(&mut self, today: Date) {
+        let symbols: Vec<Symbol> = self.parts.listed.keys().copied().collect();
+        let spots = match self.parts.rest.latest_trades(&symbols).await {
+            Ok(spots) => spots,
+            Err(fault) => return self.trouble("latest trades", &fault),
+        };
+        let held: Vec<Contract> = match self.parts.rest.positions().await {
+            Ok(holdings) => holdings.iter().filter_map(|h| h.instrument.contract()).collect(),
+            Err(fault) => return self.trouble("positions", &fault),
+        };
+        let mut chosen = Vec::new();
+        for (symbol, trade) in spots {
+            let Some(listed) = self.parts.listed.get(&symbol) else { continue };
+            let mine: Vec<Contract> = held.iter().filter(|c| c.root == symbol).copied().collect();
+            chosen.extend(universe::choose(trade.price, today, listed, &mine, &self.parts.wish));
+        }
+        chosen.sort_unstable();
+        if !chosen.is_empty() && chosen != self.centred_on {
+            self.centred_on.clone_from(&chosen);
+            // The trading thread may be ending.
+            let _ = self.parts.switch.send(Switch::Options(chosen));
+        }
+    }
+
+    /// Fetches what a feed missed and marks the bars it fell into.
+    async fn repair(&mut self, gap: Gap) {
+        if gap.feed == FeedName::Orders {
+            return self.reconcile().await;
+        }
+        if gap.feed == FeedName::Stocks {
+            let symbols: Vec<Symbol> = self.parts.addresses.symbols.iter().map(|(s, _)| *s).collect();
+            let from = Timestamp::from_ns(gap.from.ns().div_euclid(MINUTE) * MINUTE);
+            match self.parts.rest.stock_bars(&symbols, Timeframe::Min1, from, gap.to).await {
+                Ok(bars) => {
+                    for (symbol, mut bar) in bars {
+                        bar.repaired = true;
+                        let event = MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, bar, updated: true };
+                        self.to_symbol(symbol, Letter::Market(event));
+                    }
+                }
+                Err(fault) => return self.trouble("bars of the gap", &fault),
+            }
+        }
+        let at = self.parts.clock.now();
+        let note = FeedNote { feed: gap.feed, state: FeedState::Repaired, at };
+        for (symbol, _) in self.parts.addresses.symbols.clone() {
+            self.to_symbol(symbol, Letter::Feed(note));
+        }
+    }
+
+    fn look_at_models(&mut self) {
+        let (sound, refused) = self.parts.models.look();
+        for bundle in sound {
+            models::install(&bundle, &self.parts.addresses.installs);
+        }
+        for text in refused {
+            self.alert(Severity::Warning, "model_refused", &text);
+        }
+    }
+
+    fn to_risk(&self, letter: Letter) {
+        let at = self.parts.clock.now();
+        let envelope = Envelope { from: Address::Venue, to: Address::Risk, at, letter };
+        self.parts.addresses.risk.do_send(Deliver { envelope, origin_ns: 0 });
+    }
+
+    fn to_symbol(&self, symbol: Symbol, letter: Letter) {
+        let at = self.parts.clock.now();
+        let to = Address::Underlying(symbol);
+        if let Some((_, seat)) = self.parts.addresses.symbols.iter().find(|(s, _)| *s == symbol) {
+            seat.do_send(Deliver { envelope: Envelope { from: Address::Venue, to, at, letter }, origin_ns: 0 });
+        }
+    }
+
+    fn trouble(&self, what: &'static str, fault: &RestFault) {
+        self.alert(Severity::Warning, "broker_not_answering", &format!("{what}: {fault}"));
+    }
+
+    fn alert(&self, severity: Severity, what: &'static str, text: &str) {
+        let at = self.parts.clock.now();
+        let note = AlertNote {
+            severity,
+            what: Label::literal(what),
+            detail: ReasonText::format(format_args!("{text}")),
+            at,
+        };
+        let envelope = Envelope { from: Address::Record, to: Address::Operator, at, letter: Letter::Alert(note) };
+        // A full queue drops an alert of the office; it comes again at the next round.
+        let _ = self.parts.letters.push(envelope);
+    }
+}
+
+/// What the broker says of the account before anything starts, and the time there.
+#[derive(Clone, Copy, Debug)]
+pub struct Greeting {
+    /// The account.
+    pub account: Account,
+    /// The venue's time.
+    pub now: Timestamp,
+}
+
+/// Asks clock and account: is anybody there, and are the keys right?
+///
+/// # Errors
+/// What the venue answered instead.
+pub async fn greet(rest: &Rest) -> Result<Greeting, RestFault> {
+    let now = rest.clock().await?.timestamp;
+    let account = rest.account().await?;
+    Ok(Greeting { account, now })
+}

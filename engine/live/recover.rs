@@ -1,0 +1,89 @@
+//! Starting is recovering: what risk and execution heard before is heard again by fresh cores, which brings them to
+//! where the dead run was. Nothing they say meanwhile leaves; what one had said to the other and the other never
+//! heard is found and delivered now.
+
+use desk::letter::{Address, Envelope, Letter};
+use desk::seat::{ExecutionSeat, Outbox, RiskSeat, Seat};
+use journal::{Fault, Recovered};
+use market::Timestamp;
+use portfolio::notes::{DoneNote, Ending, PositionNote};
+use portfolio::proposal::ProposalId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Cores brought back, and what is left to say.
+pub struct Restored {
+    /// The book and what is pending.
+    pub risk: RiskSeat,
+    /// The orders.
+    pub execution: ExecutionSeat,
+    /// Letters that were said but not heard when the run died, to be delivered first.
+    pub undelivered: Vec<Envelope>,
+    /// Open positions, for the symbols' seats.
+    pub positions: Vec<PositionNote>,
+    /// Letters heard again.
+    pub heard: u64,
+    /// The newest time in them.
+    pub newest: Timestamp,
+}
+
+/// Lets fresh seats hear everything again.
+///
+/// # Errors
+/// When a record does not read: a book is not rebuilt with a gap.
+pub fn restore(
+    recovered: &Recovered,
+    mut risk: RiskSeat,
+    mut execution: ExecutionSeat,
+) -> Result<Restored, Fault> {
+    let mut on_the_way: BTreeMap<(Address, Address), VecDeque<Envelope>> = BTreeMap::new();
+    let mut positions: BTreeMap<ProposalId, PositionNote> = BTreeMap::new();
+    let mut out = Outbox::new();
+    let (mut heard, mut newest) = (0, Timestamp::MIN);
+    for letter in recovered.letters_of(&[Address::Risk, Address::Execution]) {
+        let (now, envelope) = letter?;
+        heard += 1;
+        newest = newest.max(now);
+        if let Some(queue) = on_the_way.get_mut(&(envelope.from, envelope.to)) {
+            // Letters between two seats arrive in the order they were said.
+            queue.pop_front();
+        }
+        let from = envelope.to;
+        match from {
+            Address::Risk => risk.hear(now, &envelope.letter, &mut out),
+            _ => execution.hear(now, &envelope.letter, &mut out),
+        }
+        for (to, letter) in out.drain(..) {
+            match (&letter, to) {
+                (Letter::Position(note), _) if note.units == 0 => {
+                    positions.remove(&note.id);
+                }
+                (Letter::Position(note), _) => {
+                    positions.insert(note.id, note.clone());
+                }
+                (_, Address::Risk | Address::Execution) => {
+                    let envelope = Envelope { from, to, at: now, letter };
+                    on_the_way.entry((from, to)).or_default().push_back(envelope);
+                }
+                _ => {}
+            }
+        }
+    }
+    let undelivered = on_the_way.into_values().flatten().map(settle).collect();
+    Ok(Restored { risk, execution, undelivered, positions: positions.into_values().collect(), heard, newest })
+}
+
+/// A clearance that execution never heard is stale: prices moved while nobody looked. Risk is told that it ended
+/// without a fill. Everything else is delivered as it was said.
+fn settle(envelope: Envelope) -> Envelope {
+    let Letter::Cleared(cleared) = &envelope.letter else { return envelope };
+    let proposal = cleared.proposal();
+    let note = DoneNote {
+        proposal: proposal.id,
+        underlying: proposal.underlying,
+        filled_units: 0,
+        wanted_units: proposal.units,
+        ending: Ending::Canceled,
+        at: envelope.at,
+    };
+    Envelope { from: Address::Execution, to: Address::Risk, at: envelope.at, letter: Letter::Done(note) }
+}

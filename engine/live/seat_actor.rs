@@ -1,0 +1,182 @@
+//! One actor around any seat. It takes letters from other actors and market words from its post, lets the seat
+//! hear them, and survives a seat that panics: the letter is named in an alert, and the seat is made anew when it
+//! can be.
+
+use crate::floor::{Deliver, Floor};
+use crate::post::Post;
+use crate::stages::Stage;
+use actix::{Actor, Context, Handler, Message};
+use desk::letter::{Address, Envelope, Letter};
+use desk::seat::{Outbox, Seat};
+use market::alert::{AlertNote, Severity};
+use market::order::ReasonText;
+use market::quote::MarketEvent;
+use market::{Label, Timestamp};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+/// Market words wait in the post.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Doorbell;
+
+/// Look at your deadline.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Tick;
+
+/// A compiled model for this seat; the letter that announces it follows in the same message.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Install {
+    /// What is announced.
+    pub note: forecast::notes::ModelNote,
+    /// The plan, spawned for this seat alone.
+    pub plan: Box<dyn forecast::Plan>,
+}
+
+/// A seat that can be given models. Seats without models keep the default.
+pub trait TakesModels {
+    /// Leaves a plan for the letter that announces it.
+    fn offer(&mut self, _timeframe: market::quote::Timeframe, _plan: Box<dyn forecast::Plan>) {}
+}
+
+impl TakesModels for desk::seat::UnderlyingSeat {
+    fn offer(&mut self, timeframe: market::quote::Timeframe, plan: Box<dyn forecast::Plan>) {
+        Self::offer(self, timeframe, plan);
+    }
+}
+impl TakesModels for desk::seat::RiskSeat {}
+impl TakesModels for desk::seat::ExecutionSeat {}
+
+/// Most words heard at one ring of the doorbell before other actors get their turn.
+const WORDS_PER_RING: usize = 32;
+
+/// Makes a seat anew after a panic.
+pub type Rebuild<S> = Box<dyn Fn() -> S>;
+
+/// The actor.
+pub struct SeatActor<S: Seat> {
+    seat: S,
+    address: Address,
+    floor: Rc<Floor>,
+    post: Rc<RefCell<Post>>,
+    out: Outbox,
+    rebuild: Option<Rebuild<S>>,
+    /// Called when the seat panicked and cannot be made anew: the engine must stop and recover.
+    fatal: Rc<dyn Fn(&str)>,
+}
+
+impl<S: Seat> SeatActor<S> {
+    /// An actor around `seat`.
+    pub fn new(
+        seat: S,
+        floor: Rc<Floor>,
+        post: Rc<RefCell<Post>>,
+        rebuild: Option<Rebuild<S>>,
+        fatal: Rc<dyn Fn(&str)>,
+    ) -> Self {
+        let address = seat.address();
+        Self { seat, address, floor, post, out: Outbox::with_capacity(64), rebuild, fatal }
+    }
+
+    fn hear(&mut self, envelope: &Envelope, origin_ns: u64) {
+        let (floor, seat, out) = (&self.floor, &mut self.seat, &mut self.out);
+        let heard = catch_unwind(AssertUnwindSafe(|| floor.hear(seat, envelope, origin_ns, out)));
+        if heard.is_err() {
+            self.panicked(envelope);
+        }
+    }
+
+    /// A panic is a fault of ours. What was half said is thrown away; the operator learns the letter.
+    fn panicked(&mut self, envelope: &Envelope) {
+        self.out.clear();
+        let name = format!("{:?}", self.address);
+        let alert = AlertNote {
+            severity: Severity::Critical,
+            what: Label::literal("seat_panicked"),
+            detail: ReasonText::format(format_args!("{name} at {} hearing {:?}", envelope.at, envelope.letter)),
+            at: envelope.at,
+        };
+        self.out.push((Address::Operator, Letter::Alert(alert)));
+        self.floor.carry_out(self.address, envelope.at, &mut self.out, 0);
+        match &self.rebuild {
+            Some(rebuild) => self.seat = rebuild(),
+            None => (self.fatal)(&name),
+        }
+    }
+
+    fn wake_if_due(&mut self, now: Timestamp) {
+        if self.seat.deadline().is_some_and(|due| due <= now) {
+            let envelope = Envelope { from: self.address, to: self.address, at: now, letter: Letter::Wake };
+            self.hear(&envelope, 0);
+        }
+    }
+}
+
+impl<S: Seat + Unpin + 'static> Actor for SeatActor<S> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // Internal letters are few (each proposal makes a handful); market words wait in the post instead.
+        context.set_mailbox_capacity(1024);
+    }
+}
+
+impl<S: Seat + Unpin + 'static> Handler<Deliver> for SeatActor<S> {
+    type Result = ();
+    fn handle(&mut self, message: Deliver, _: &mut Self::Context) {
+        self.hear(&message.envelope, message.origin_ns);
+    }
+}
+
+impl<S: Seat + Unpin + 'static> Handler<Tick> for SeatActor<S> {
+    type Result = ();
+    fn handle(&mut self, _: Tick, _: &mut Self::Context) {
+        let now = self.floor.clock.now();
+        self.wake_if_due(now);
+    }
+}
+
+impl<S: Seat + Unpin + TakesModels + 'static> Handler<Install> for SeatActor<S> {
+    type Result = ();
+    fn handle(&mut self, message: Install, _: &mut Self::Context) {
+        let now = self.floor.clock.now();
+        self.seat.offer(message.note.timeframe, message.plan);
+        let letter = Letter::Model(message.note);
+        self.hear(&Envelope { from: Address::Operator, to: self.address, at: now, letter }, 0);
+    }
+}
+
+impl<S: Seat + Unpin + 'static> Handler<Doorbell> for SeatActor<S> {
+    type Result = ();
+    fn handle(&mut self, _: Doorbell, context: &mut Self::Context) {
+        for _ in 0..WORDS_PER_RING {
+            let Some(received) = self.post.borrow_mut().pop() else { break };
+            let now = self.floor.clock.now();
+            let heard_ns = crate::clock::monotonic_ns();
+            {
+                let mut stages = self.floor.stages.borrow_mut();
+                let waited = heard_ns.saturating_sub(received.decoded_ns);
+                stages.record(Stage::Queue, waited);
+                if matches!(received.event, MarketEvent::Quote(..)) {
+                    let age = heard_ns.saturating_sub(received.read_ns);
+                    stages.counters.oldest_quote_ns = stages.counters.oldest_quote_ns.max(age);
+                }
+            }
+            let letter = Letter::Market(received.event);
+            let envelope = Envelope { from: Address::Venue, to: self.address, at: now, letter };
+            self.hear(&envelope, received.read_ns);
+        }
+        let mut post = self.post.borrow_mut();
+        if post.is_empty() {
+            post.rung = false;
+        } else {
+            use actix::AsyncContext;
+            context.notify(Doorbell);
+        }
+        drop(post);
+        self.wake_if_due(self.floor.clock.now());
+    }
+}

@@ -1,0 +1,307 @@
+//! The trading thread: builds floor, seats, feeds and broker on one arbiter (and, when asked, symbol seats on shards),
+//! hands out the addresses, and stops in order.
+
+use crate::broker::{Broker, BrokerParts};
+use crate::clock::Clock;
+use crate::control::TakeStages;
+use crate::feed::{Door, Gap, MarketHands};
+use crate::feed_actor::{self, FeedParts};
+use crate::floor::{Deliver, Floor};
+use crate::floor_actor::FloorActor;
+use crate::post::{Bounds, Post};
+use crate::seat_actor::{Install, SeatActor, Tick};
+use crate::shard::{self, Carrier, ShardDoor, ShardReceiver};
+use actix::Actor;
+use crossbeam::queue::ArrayQueue;
+use desk::letter::{Address, Envelope};
+use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
+use journal::Pen;
+use market::Symbol;
+use market::feed::FeedName;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One symbol's seat, and how to make it again after a panic.
+pub struct SymbolParts {
+    /// The symbol.
+    pub symbol: Symbol,
+    /// Its seat.
+    pub seat: UnderlyingSeat,
+    /// Makes the seat anew. Models and positions are handed to it again by the office.
+    pub rebuild: Box<dyn Fn() -> UnderlyingSeat + Send>,
+}
+
+/// Everything the trading thread is built from.
+pub struct Parts {
+    /// The engine's clock.
+    pub clock: Clock,
+    /// The journal's pens: one for this thread, one for each shard.
+    pub pens: Vec<Pen>,
+    /// Where copies of letters go for the views.
+    pub letters: Arc<ArrayQueue<Envelope>>,
+    /// The symbols.
+    pub symbols: Vec<SymbolParts>,
+    /// The book.
+    pub risk: RiskSeat,
+    /// The orders.
+    pub execution: ExecutionSeat,
+    /// Bounds of each symbol's post.
+    pub bounds: Bounds,
+    /// Threads for symbol seats; 0 keeps them on the trading thread.
+    pub shards: usize,
+    /// The feeds.
+    pub feeds: FeedParts,
+    /// The way to the venue for orders; `None` when nothing is traded (bars only).
+    pub broker: Option<BrokerParts>,
+    /// Where gaps go for repair.
+    pub gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
+    /// Called when a seat that cannot be made anew panicked.
+    pub fatal: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Addresses of what the trading thread carries.
+#[derive(Clone)]
+pub struct Addresses {
+    /// Risk.
+    pub risk: actix::Recipient<Deliver>,
+    /// Execution.
+    pub execution: actix::Recipient<Deliver>,
+    /// The symbols.
+    pub symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
+    /// Where models go.
+    pub installs: Vec<actix::Recipient<Install>>,
+    /// Every thread's floor.
+    pub floors: Vec<actix::Recipient<TakeStages>>,
+}
+
+/// The running trading thread.
+pub struct Trading {
+    /// Who is where.
+    pub addresses: Addresses,
+    /// Starts feeds and broker, or stops them.
+    pub switch: tokio::sync::mpsc::UnboundedSender<Switch>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+/// What the trading thread is told from outside.
+pub enum Switch {
+    /// Connect the feeds.
+    Connect,
+    /// Listen to these option contracts from now on.
+    Options(Vec<market::Contract>),
+    /// Close the sockets and end.
+    End,
+}
+
+impl Trading {
+    /// Starts the thread; the feeds wait for [`Switch::Connect`].
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn start(parts: Parts) -> std::io::Result<Self> {
+        let (switch, orders) = tokio::sync::mpsc::unbounded_channel();
+        let (report, ready) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name("trading".into()).spawn(move || {
+            actix_rt::System::new().block_on(run(parts, orders, report));
+        })?;
+        let addresses = ready.recv().map_err(|_| std::io::Error::other("the trading thread ended while starting"))?;
+        Ok(Self { addresses, switch, thread })
+    }
+
+    /// Ends the thread and waits for it.
+    pub fn end(self) {
+        let _ = self.switch.send(Switch::End);
+        // A panicked thread has told its reason already.
+        let _ = self.thread.join();
+    }
+}
+
+async fn run(
+    parts: Parts,
+    mut orders: tokio::sync::mpsc::UnboundedReceiver<Switch>,
+    report: std::sync::mpsc::Sender<Addresses>,
+) {
+    let mut pens = parts.pens.into_iter();
+    let Some(pen) = pens.next() else { return };
+    let floor = Rc::new(Floor::new(parts.clock.clone(), pen, parts.letters.clone()));
+    let fatal: Rc<dyn Fn(&str)> = {
+        let fatal = parts.fatal.clone();
+        Rc::new(move |what| fatal(what))
+    };
+    let spare_post = || Rc::new(RefCell::new(Post::new(Bounds { quotes_max: 1, events_max: 1 })));
+    let risk = SeatActor::new(parts.risk, floor.clone(), spare_post(), None, fatal.clone()).start();
+    let execution = SeatActor::new(parts.execution, floor.clone(), spare_post(), None, fatal).start();
+    floor.seat_at(Address::Risk, risk.clone().recipient());
+    floor.seat_at(Address::Execution, execution.clone().recipient());
+    let mut ticks: Vec<actix::Recipient<Tick>> = vec![risk.clone().recipient(), execution.clone().recipient()];
+
+    let shared = Shared {
+        clock: parts.clock,
+        letters: parts.letters,
+        bounds: parts.bounds,
+        fatal: parts.fatal,
+        risk: risk.clone().recipient(),
+        execution: execution.clone().recipient(),
+    };
+    let mut seated = if parts.shards == 0 {
+        seat_here(&floor, parts.symbols, &shared)
+    } else {
+        seat_on_shards(&floor, parts.symbols, parts.shards, pens, &shared).await
+    };
+    ticks.append(&mut seated.ticks);
+
+    let keeper = FloorActor::new(floor.clone(), ticks).start();
+    seated.floors.push(keeper.recipient());
+    let broker = parts.broker.map(|b| Broker::new(b, floor.clone(), execution.clone().recipient()).start());
+    if let Some(broker) = &broker {
+        floor.seat_at(Address::Venue, broker.clone().recipient());
+    }
+    let addresses = Addresses {
+        risk: risk.recipient(),
+        execution: execution.recipient(),
+        symbols: seated.symbols,
+        installs: seated.installs,
+        floors: seated.floors,
+    };
+    if report.send(addresses).is_err() {
+        return;
+    }
+    let doors = Rc::new(seated.doors);
+    let everyone: Vec<Address> = [Address::Risk, Address::Execution]
+        .into_iter()
+        .chain(doors.iter().map(|d| Address::Underlying(d.symbol)))
+        .collect();
+    let hands = |feed: FeedName| {
+        MarketHands::new(feed, floor.clone(), doors.clone(), everyone.clone(), parts.gaps.clone())
+    };
+    feed_actor::serve(parts.feeds, hands, &floor, &everyone, &mut orders).await;
+    for arbiter in seated.arbiters {
+        arbiter.stop();
+    }
+    actix_rt::System::current().stop();
+}
+
+/// What every seat's making needs.
+struct Shared {
+    clock: Clock,
+    letters: Arc<ArrayQueue<Envelope>>,
+    bounds: Bounds,
+    fatal: Arc<dyn Fn(&str) + Send + Sync>,
+    risk: actix::Recipient<Deliver>,
+    execution: actix::Recipient<Deliver>,
+}
+
+/// Seats in place, with every way to them.
+#[derive(Default)]
+struct Seated {
+    doors: Vec<Door>,
+    symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
+    installs: Vec<actix::Recipient<Install>>,
+    ticks: Vec<actix::Recipient<Tick>>,
+    floors: Vec<actix::Recipient<TakeStages>>,
+    arbiters: Vec<actix_rt::Arbiter>,
+}
+
+/// Puts one symbol's seat on the floor of the thread this is called on.
+fn seat(parts: SymbolParts, floor: &Rc<Floor>, shared: &Shared) -> (actix::Addr<SeatActor<UnderlyingSeat>>, Rc<RefCell<Post>>) {
+    let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
+    let fatal = shared.fatal.clone();
+    let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));
+    let actor = SeatActor::new(parts.seat, floor.clone(), post.clone(), Some(parts.rebuild), fatal).start();
+    floor.seat_at(Address::Underlying(parts.symbol), actor.clone().recipient());
+    (actor, post)
+}
+
+fn seat_here(floor: &Rc<Floor>, symbols: Vec<SymbolParts>, shared: &Shared) -> Seated {
+    let mut seated = Seated::default();
+    for parts in symbols {
+        let symbol = parts.symbol;
+        let (actor, post) = seat(parts, floor, shared);
+        seated.doors.push(Door { symbol, post, bell: actor.clone().recipient() });
+        seated.symbols.push((symbol, actor.clone().recipient()));
+        seated.installs.push(actor.clone().recipient());
+        seated.ticks.push(actor.recipient());
+    }
+    seated
+}
+
+/// Spreads the symbols over `shards` threads in turn.
+async fn seat_on_shards(
+    floor: &Rc<Floor>,
+    symbols: Vec<SymbolParts>,
+    shards: usize,
+    mut pens: impl Iterator<Item = Pen>,
+    shared: &Shared,
+) -> Seated {
+    let mut seated = Seated::default();
+    let mut groups: Vec<Vec<SymbolParts>> = (0..shards).map(|_| Vec::new()).collect();
+    for (i, parts) in symbols.into_iter().enumerate() {
+        groups[i % shards].push(parts);
+    }
+    for group in groups.into_iter().filter(|g| !g.is_empty()) {
+        let Some(pen) = pens.next() else { break };
+        let (sender, receiver) = shard::ring();
+        let sender = Rc::new(RefCell::new(sender));
+        let arbiter = actix_rt::Arbiter::new();
+        let (report, ready) = tokio::sync::oneshot::channel();
+        let names: Vec<Symbol> = group.iter().map(|p| p.symbol).collect();
+        let theirs = Shared {
+            clock: shared.clock.clone(),
+            letters: shared.letters.clone(),
+            bounds: shared.bounds,
+            fatal: shared.fatal.clone(),
+            risk: shared.risk.clone(),
+            execution: shared.execution.clone(),
+        };
+        arbiter.spawn_fn(move || start_shard(group, pen, theirs, receiver, report));
+        let Ok(ways) = ready.await else { break };
+        for (symbol, way) in names.into_iter().zip(ways.seats) {
+            let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
+            let carrier = Carrier::new(symbol, post.clone(), sender.clone()).start();
+            floor.seat_at(Address::Underlying(symbol), way.deliver.clone());
+            seated.doors.push(Door { symbol, post, bell: carrier.recipient() });
+            seated.symbols.push((symbol, way.deliver));
+            seated.installs.push(way.install);
+        }
+        seated.floors.push(ways.floor);
+        seated.arbiters.push(arbiter);
+    }
+    seated
+}
+
+/// The ways to the seats of one shard, from any thread.
+struct ShardWays {
+    seats: Vec<SeatWays>,
+    floor: actix::Recipient<TakeStages>,
+}
+
+struct SeatWays {
+    deliver: actix::Recipient<Deliver>,
+    install: actix::Recipient<Install>,
+}
+
+/// Runs on the shard's thread.
+fn start_shard(
+    group: Vec<SymbolParts>,
+    pen: Pen,
+    shared: Shared,
+    receiver: ShardReceiver,
+    report: tokio::sync::oneshot::Sender<ShardWays>,
+) {
+    let floor = Rc::new(Floor::new(shared.clock.clone(), pen, shared.letters.clone()));
+    floor.seat_at(Address::Risk, shared.risk.clone());
+    floor.seat_at(Address::Execution, shared.execution.clone());
+    let (mut doors, mut seats, mut ticks) = (Vec::new(), Vec::new(), Vec::new());
+    for parts in group {
+        let symbol = parts.symbol;
+        let (actor, post) = seat(parts, &floor, &shared);
+        doors.push(ShardDoor { symbol, post, bell: actor.clone().recipient() });
+        seats.push(SeatWays { deliver: actor.clone().recipient(), install: actor.clone().recipient() });
+        ticks.push(actor.recipient());
+    }
+    let keeper = FloorActor::new(floor.clone(), ticks).start();
+    let conflated = move |n| floor.stages.borrow_mut().counters.quotes_conflated += n;
+    actix_rt::spawn(shard::receive(receiver, doors, conflated));
+    let _ = report.send(ShardWays { seats, floor: keeper.recipient() });
+}

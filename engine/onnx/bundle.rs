@@ -1,0 +1,347 @@
+//! A model's folder, `NAME/VERSION/` with `model.onnx`, `manifest.yaml` and `golden.json`: read, checked against
+//! each other and against our feature schema, compiled, and made to repeat its golden answers.
+
+use crate::compile::{Compiled, compile};
+use crate::vet::{Fault, Limits};
+use forecast::golden::{GoldenFault, TOLERANCE};
+use forecast::manifest::{ManifestFault, hex, sha256};
+use forecast::{Golden, Manifest, Plan, Schema};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Largest `golden.json` that is read, in bytes.
+const GOLDEN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A model that passed every check.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Its plans' maker.
+    pub compiled: Compiled,
+    /// The first eight bytes of the file's SHA-256, as notes carry it; the manifest has all of it.
+    pub digest: u64,
+}
+
+/// Why a folder was not taken. Each names the file and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadFault {
+    /// A file that cannot be read.
+    #[error("{file}: {cause}; a model's folder holds model.onnx, manifest.yaml and golden.json")]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A file larger than it may be.
+    #[error("{file} is larger than {most} bytes; is it the right file?")]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// The limit in bytes.
+        most: usize,
+    },
+    /// The manifest is not right.
+    #[error("{file} {fault}")]
+    Manifest {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        fault: ManifestFault,
+    },
+    /// The manifest does not fit the folder, the file or our schema.
+    #[error("{file}: {found}; {remedy}")]
+    Mismatch {
+        /// The file that says otherwise.
+        file: PathBuf,
+        /// What it says.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The golden rows are not right.
+    #[error("{file} {fault}")]
+    Golden {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        fault: GoldenFault,
+    },
+    /// The model is not taken.
+    #[error("{file} {fault}")]
+    Model {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// Loads a model for the feature schema this program computes.
+///
+/// # Errors
+/// The first file that is not right, and what to do about it.
+pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
+    load_dir_for(folder, &Schema::ours(), &Limits::TABULAR)
+}
+
+/// Loads a model for a given feature schema.
+///
+/// # Errors
+/// The first file that is not right, and what to do about it.
+pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<Loaded, LoadFault> {
+    let manifest = read_manifest(folder)?;
+    check_names(folder, &manifest)?;
+    check_schema(folder, &manifest, schema)?;
+    let file = folder.join("model.onnx");
+    let bytes = read_bounded(&file, limits.bytes_max)?;
+    let digest = sha256(&bytes);
+    if hex(&digest) != manifest.sha256 {
+        return Err(LoadFault::Mismatch {
+            file,
+            found: format!("its SHA-256 is {}, the manifest says {}", hex(&digest), manifest.sha256),
+            remedy: "the file is damaged or belongs to another manifest: copy both again",
+        });
+    }
+    let width = manifest.features.len();
+    let compiled =
+        compile(&bytes, width, limits).map_err(|fault| LoadFault::Model { file: file.clone(), fault })?;
+    repeat_golden(folder, &compiled)?;
+    let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+    Ok(Loaded { manifest, compiled, digest })
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest, LoadFault> {
+    let file = folder.join("manifest.yaml");
+    let bytes = read_bounded(&file, forecast::manifest::MANIFEST_BYTES_MAX)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Manifest::parse(&text).map_err(|fault| LoadFault::Manifest { file, fault })
+}
+
+/// The folder's own name and its parent's say what is in it, so that a listing does not lie.
+fn check_names(folder: &Path, manifest: &Manifest) -> Result<(), LoadFault> {
+    let last = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let (version, name) = (last(folder), folder.parent().and_then(last));
+    let fits = version.as_deref() == Some(manifest.version.as_str())
+        && name.as_deref() == Some(manifest.name.as_str());
+    if fits {
+        return Ok(());
+    }
+    Err(LoadFault::Mismatch {
+        file: folder.join("manifest.yaml"),
+        found: format!("it says {}/{}, the folder is {}", manifest.name, manifest.version, folder.display()),
+        remedy: "put it into models/NAME/VERSION/ as the manifest names it",
+    })
+}
+
+fn check_schema(folder: &Path, manifest: &Manifest, schema: &Schema) -> Result<(), LoadFault> {
+    let mismatch = |found| {
+        let file = folder.join("manifest.yaml");
+        Err(LoadFault::Mismatch { file, found, remedy: "train it again on this version's features" })
+    };
+    let (theirs, ours) = (&manifest.features, &schema.features);
+    if theirs.len() != ours.len() {
+        return mismatch(format!("it names {} features, a row here has {}", theirs.len(), ours.len()));
+    }
+    if let Some(i) = (0..ours.len()).find(|i| theirs[*i] != ours[*i]) {
+        return mismatch(format!("feature {i} is `{}`, here it is `{}`", theirs[i], ours[i]));
+    }
+    if manifest.schema != schema.digest {
+        return mismatch(format!("the schema is {}, here it is {}", manifest.schema, schema.digest));
+    }
+    Ok(())
+}
+
+fn repeat_golden(folder: &Path, compiled: &Compiled) -> Result<(), LoadFault> {
+    let file = folder.join("golden.json");
+    let bytes = read_bounded(&file, GOLDEN_BYTES_MAX)?;
+    let golden = Golden::parse(&bytes, compiled.width())
+        .map_err(|fault| LoadFault::Golden { file: file.clone(), fault })?;
+    let mut plan: Box<dyn Plan> =
+        compiled.try_spawn().map_err(|fault| LoadFault::Model { file: folder.join("model.onnx"), fault })?;
+    for (i, row) in golden.rows.iter().enumerate() {
+        let mut odds = [0.0; 3];
+        let said = plan.predict(&row.features, &mut odds);
+        let near = odds.iter().zip(row.odds).all(|(p, wanted)| (p - wanted).abs() <= TOLERANCE);
+        if let (Ok(()), true) = (said, near) {
+            continue;
+        }
+        let found = match said {
+            Ok(()) => format!("row {i} wants {:?}, the model answers {odds:?} here", row.odds),
+            Err(fault) => format!("row {i}: {fault}"),
+        };
+        return Err(LoadFault::Mismatch { file, found, remedy: "write golden.json with the exported model" });
+    }
+    Ok(())
+}
+
+fn read_bounded(file: &Path, most: usize) -> Result<Vec<u8>, LoadFault> {
+    let fault = |cause| LoadFault::File { file: file.to_path_buf(), cause };
+    let mut bytes = Vec::new();
+    // One byte more than allowed shows that it is too large without reading the rest.
+    let opened = File::open(file).map_err(fault)?;
+    opened.take(most as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if bytes.len() > most {
+        return Err(LoadFault::TooLarge { file: file.to_path_buf(), most });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use forecast::manifest::{CLASSES, FORMAT, Window};
+    use market::quote::Timeframe;
+    use market::{Date, Label};
+    use std::fs::write;
+
+    pub fn golden_dir() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/onnx")
+    }
+
+    pub fn read(name: &str) -> Vec<u8> {
+        std::fs::read(golden_dir().join(name)).expect("golden file in the repository")
+    }
+
+    fn schema() -> Schema {
+        Schema { features: (0..32).map(|i| format!("f{i}")).collect(), digest: hex(&sha256(b"test")) }
+    }
+
+    fn manifest(model: &[u8]) -> Manifest {
+        Manifest {
+            format: FORMAT,
+            name: Label::literal("mlp"),
+            version: Label::literal("1.0.0"),
+            timeframe: Timeframe::Min1,
+            features: schema().features,
+            schema: schema().digest,
+            classes: CLASSES.map(String::from).to_vec(),
+            horizon_bars: 5,
+            trained: Window { from: Date::literal(2026, 1, 5), to: Date::literal(2026, 2, 5) },
+            metrics: Default::default(),
+            provenance: "reference set".into(),
+            sha256: hex(&sha256(model)),
+        }
+    }
+
+    /// A right folder, then spoiled.
+    fn folder(spoil: impl Fn(&Path)) -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let folder = root.path().join("mlp/1.0.0");
+        std::fs::create_dir_all(&folder).expect("folder");
+        let model = read("good/mlp_32_64_32_3.onnx");
+        write(folder.join("model.onnx"), &model).expect("write");
+        write(folder.join("manifest.yaml"), manifest(&model).to_yaml().expect("right")).expect("write");
+        write(folder.join("golden.json"), read("good/mlp_32_64_32_3.golden.json")).expect("write");
+        spoil(&folder);
+        (root, folder)
+    }
+
+    fn load(folder: &Path) -> Result<Loaded, LoadFault> {
+        load_dir_for(folder, &schema(), &Limits::TABULAR)
+    }
+
+    #[test]
+    fn a_right_folder_loads() {
+        let (_root, folder) = folder(|_| ());
+        let loaded = load(&folder).expect("right");
+        assert_eq!(format!("{:016x}", loaded.digest), loaded.manifest.sha256[..16]);
+    }
+
+    #[test]
+    fn our_own_schema_is_asked_for() {
+        let (_root, folder) = folder(|_| ());
+        let said = load_dir(&folder).expect_err("other features").to_string();
+        assert!(said.contains("train it again"), "{said}");
+    }
+
+    /// Puts another model into the folder with a manifest that fits it.
+    fn replace_model(folder: &Path, model: &[u8]) {
+        write(folder.join("model.onnx"), model).expect("write");
+        write(folder.join("manifest.yaml"), manifest(model).to_yaml().expect("right")).expect("write");
+    }
+
+    fn edit(folder: &Path, file: &str, change: impl Fn(String) -> String) {
+        let path = folder.join(file);
+        let text = std::fs::read_to_string(&path).expect("text");
+        write(path, change(text)).expect("write");
+    }
+
+    #[test]
+    fn every_failure_names_its_file_and_a_remedy() {
+        type Spoil = Box<dyn Fn(&Path)>;
+        let digest = schema().digest;
+        let table: Vec<(&str, &str, Spoil)> = vec![
+            (
+                "model.onnx",
+                "folder holds",
+                Box::new(|f| std::fs::remove_file(f.join("model.onnx")).expect("rm")),
+            ),
+            (
+                "golden.json",
+                "folder holds",
+                Box::new(|f| std::fs::remove_file(f.join("golden.json")).expect("rm")),
+            ),
+            (
+                "manifest.yaml",
+                "folder holds",
+                Box::new(|f| std::fs::remove_file(f.join("manifest.yaml")).expect("rm")),
+            ),
+            (
+                "model.onnx",
+                "copy both again",
+                Box::new(|f| write(f.join("model.onnx"), read("bad/bit_flips.onnx")).expect("write")),
+            ),
+            ("model.onnx", "copy it again", Box::new(|f| replace_model(f, &read("bad/truncated.onnx")))),
+            (
+                "model.onnx",
+                "weights inside",
+                Box::new(|f| replace_model(f, &read("bad/external_data_path_traversal.onnx"))),
+            ),
+            ("model.onnx", "softmax", Box::new(|f| replace_model(f, &read("bad/percent_output.onnx")))),
+            (
+                "golden.json",
+                "with the exported model",
+                Box::new(|f| replace_model(f, &read("bad/bit_flips.onnx"))),
+            ),
+            (
+                "golden.json",
+                "rows",
+                Box::new(|f| write(f.join("golden.json"), "{\"rows\":[]}").expect("write")),
+            ),
+            ("golden.json", "it reads", Box::new(|f| write(f.join("golden.json"), "[1").expect("write"))),
+            (
+                "manifest.yaml",
+                "as the manifest names it",
+                Box::new(|f| edit(f, "manifest.yaml", |t| t.replace("1.0.0", "2.0.0"))),
+            ),
+            (
+                "manifest.yaml",
+                "train it again",
+                Box::new(|f| edit(f, "manifest.yaml", |t| t.replace("f31", "g31"))),
+            ),
+            (
+                "manifest.yaml",
+                "train it again",
+                Box::new(move |f| edit(f, "manifest.yaml", |t| t.replace(&digest, &"0".repeat(64)))),
+            ),
+            (
+                "manifest.yaml",
+                "wingspread train",
+                Box::new(|f| write(f.join("manifest.yaml"), [0xff; 40]).expect("write")),
+            ),
+            (
+                "manifest.yaml",
+                "right file",
+                Box::new(|f| write(f.join("manifest.yaml"), vec![b'a'; 300_000]).expect("write")),
+            ),
+        ];
+        for (file, remedy, spoil) in table {
+            let (_root, folder) = folder(spoil);
+            let said = load(&folder).expect_err(file).to_string();
+            assert!(said.contains(file) && said.contains(remedy), "{file} / {remedy}: {said}");
+        }
+    }
+}

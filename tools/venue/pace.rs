@@ -1,0 +1,89 @@
+//! Virtual time: how it follows the wall clock. The only file of the venue that asks the time.
+
+use crate::settings::Speed;
+use market::Timestamp;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The wall clock as a timestamp.
+pub fn wall_clock() -> Timestamp {
+    // A clock before 1970 or after 2262 reads as the epoch: nothing sensible could be done with it.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_ns(i64::try_from(since.as_nanos()).unwrap_or(0))
+}
+
+/// An instant of the monotonic clock, for timeouts.
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// The relation of virtual time to the wall clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    speed: Speed,
+    wall_clock: bool,
+    from: Option<(Instant, Timestamp)>,
+    now: Timestamp,
+}
+
+impl Pace {
+    /// Time stands still at `start` until [`Pace::run`]. With `wall_clock` it is the wall clock, whatever the
+    /// speed.
+    pub fn new(speed: Speed, start: Timestamp, wall_clock: bool) -> Self {
+        Self { speed, wall_clock, from: None, now: start }
+    }
+    /// Virtual time as last reached.
+    pub fn now(&self) -> Timestamp {
+        if self.wall_clock { self::wall_clock() } else { self.now }
+    }
+    /// True while time passes.
+    pub fn is_running(&self) -> bool {
+        self.from.is_some()
+    }
+    /// Lets time pass.
+    pub fn run(&mut self) {
+        self.from.get_or_insert((Instant::now(), self.now));
+    }
+    /// Stops time where it is.
+    pub fn stand_still(&mut self) {
+        self.from = None;
+    }
+    /// Puts virtual time somewhere else; it goes on from there.
+    pub fn jump(&mut self, to: Timestamp) {
+        self.now = self.now.max(to);
+        if self.from.is_some() {
+            self.from = Some((Instant::now(), self.now));
+        }
+    }
+    /// Remembers how far virtual time has got.
+    pub fn reached(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+    }
+    /// How far virtual time may go now. `due` is the next thing that would happen: as fast as read, time goes
+    /// straight there.
+    pub fn target(&self, due: Option<Timestamp>) -> Timestamp {
+        if self.wall_clock {
+            return self::wall_clock();
+        }
+        match (self.speed, self.from) {
+            (_, None) => self.now,
+            (Speed::Times(times), Some((wall, from))) => {
+                from + (wall.elapsed().as_nanos() as f64 * times.clamp(1.0, 600.0)) as i64
+            }
+            (Speed::AsFastAsRead { .. }, Some(_)) => due.unwrap_or(self.now),
+        }
+    }
+    /// Wall-clock time until `due`; `None` while time stands still.
+    pub fn wait_for(&self, due: Timestamp) -> Option<Duration> {
+        if self.wall_clock {
+            return Some(Duration::from_nanos(due.since(self::wall_clock()).max(0) as u64));
+        }
+        let (wall, from) = self.from?;
+        match self.speed {
+            Speed::AsFastAsRead { .. } => Some(Duration::ZERO),
+            Speed::Times(times) => {
+                let at = Duration::from_nanos((due.since(from).max(0) as f64 / times.clamp(1.0, 600.0)) as u64);
+                Some(at.saturating_sub(wall.elapsed()))
+            }
+        }
+    }
+}

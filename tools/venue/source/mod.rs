@@ -1,0 +1,185 @@
+//! Where the market comes from: simulated, recorded, or a flood for measuring. One face for the core.
+
+pub mod flood;
+pub mod recorded;
+pub mod simulated;
+
+use crate::settings::SourceSettings;
+use flood::Flood;
+use history::Stamped;
+use market::quote::{Bar, Quote, Timeframe};
+use market::{Contract, Date, Price, Symbol, Timestamp};
+use recorded::Recorded;
+use simulated::Simulated;
+
+/// What is known of a contract besides its quote.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ContractFacts {
+    /// Contracts open at the end of a previous session.
+    pub open_interest: Option<(u32, Date)>,
+    /// Price at the previous close.
+    pub previous_close: Option<Price>,
+}
+
+/// Why a source cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The market model refused its settings.
+    #[error(transparent)]
+    Model(#[from] exchange::market_model::BadSettings),
+    /// A recording cannot be read.
+    #[error("replay: {0}")]
+    Recording(#[from] history::lean::Error),
+    /// There is nothing to replay.
+    #[error("replay: the recordings hold no events; check root, symbols and dates")]
+    Empty,
+    /// A flood without symbols or rate.
+    #[error("flood: needs at least one symbol and a rate between 1 and 5,000,000 quotes per second")]
+    BadFlood,
+}
+
+/// A source of market events in virtual time.
+pub enum Source {
+    /// The simulated market.
+    Simulated(Box<Simulated>),
+    /// Recorded files.
+    Recorded(Box<Recorded>),
+    /// A flood on the wall clock.
+    Flood(Box<Flood>),
+}
+
+impl Source {
+    /// Opens a source.
+    pub fn open(settings: &SourceSettings) -> Result<Self, SourceError> {
+        Ok(match settings {
+            SourceSettings::Simulated(model) => Self::Simulated(Box::new(Simulated::new(model.clone())?)),
+            SourceSettings::Recorded(recording) => Self::Recorded(Box::new(Recorded::open(recording)?)),
+            SourceSettings::Flood(flood) => Self::Flood(Box::new(Flood::new(flood)?)),
+        })
+    }
+
+    /// The seed of the exchange's ids.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Simulated(s) => s.model.seed(),
+            Self::Recorded(r) => r.seed,
+            Self::Flood(f) => f.settings.seed,
+        }
+    }
+
+    /// Virtual time before the first event.
+    pub fn starts_at(&self) -> Timestamp {
+        match self {
+            Self::Simulated(s) => s.model.now(),
+            Self::Recorded(r) => r.starts_at(),
+            Self::Flood(f) => f.starts_at(),
+        }
+    }
+
+    /// When the next event is due; `None` when there is no more.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Simulated(s) => s.model.next_due(),
+            Self::Recorded(r) => r.next_due(),
+            Self::Flood(f) => f.next_due(),
+        }
+    }
+
+    /// Pushes what happens until `to`, at most about `most` events when the source can stop in between.
+    pub fn advance(&mut self, to: Timestamp, most: usize, out: &mut Vec<Stamped>) {
+        match self {
+            Self::Simulated(s) => s.advance(to, out),
+            Self::Recorded(r) => r.advance(to, most, out),
+            Self::Flood(f) => f.advance(to, most, out),
+        }
+    }
+
+    /// The underlyings.
+    pub fn symbols(&self) -> Vec<Symbol> {
+        match self {
+            Self::Simulated(s) => s.model.symbols().to_vec(),
+            Self::Recorded(r) => r.symbols(),
+            Self::Flood(f) => f.settings.symbols.clone(),
+        }
+    }
+
+    /// The contracts listed on an underlying that have not expired before `today`.
+    pub fn contracts(&self, underlying: Symbol, today: Date) -> Vec<Contract> {
+        match self {
+            Self::Simulated(s) => s.model.contracts(underlying).filter(|c| c.expiry >= today).collect(),
+            Self::Recorded(r) => r.contracts(underlying, today),
+            Self::Flood(_) => Vec::new(),
+        }
+    }
+
+    /// True when the contract is listed.
+    pub fn is_listed(&self, contract: &Contract) -> bool {
+        match self {
+            Self::Simulated(s) => s.model.option_quote(*contract).is_some(),
+            Self::Recorded(r) => r.is_listed(contract),
+            Self::Flood(_) => false,
+        }
+    }
+
+    /// Wants quotes of a contract from now on.
+    pub fn watch(&mut self, contract: Contract) {
+        if let Self::Simulated(s) = self {
+            s.model.watch(contract);
+        }
+    }
+
+    /// Takes one [`Source::watch`] back.
+    pub fn unwatch(&mut self, contract: Contract) {
+        if let Self::Simulated(s) = self {
+            s.model.unwatch(contract);
+        }
+    }
+
+    /// The quote of a contract now.
+    pub fn option_quote(&self, contract: Contract) -> Option<Quote> {
+        match self {
+            Self::Simulated(s) => s.model.option_quote(contract),
+            Self::Recorded(r) => r.option_quote(&contract),
+            Self::Flood(_) => None,
+        }
+    }
+
+    /// The quote of a share now.
+    pub fn stock_quote(&self, symbol: Symbol) -> Option<Quote> {
+        match self {
+            Self::Simulated(s) => s.model.stock_quote(symbol),
+            Self::Recorded(r) => r.stock_quote(symbol),
+            Self::Flood(f) => f.stock_quote(symbol),
+        }
+    }
+
+    /// What else is known of a contract.
+    pub fn facts(&self, contract: Contract) -> ContractFacts {
+        match self {
+            Self::Simulated(s) => s.facts(contract),
+            Self::Recorded(r) => r.facts(&contract),
+            Self::Flood(_) => ContractFacts::default(),
+        }
+    }
+
+    /// Bars of one minute or one day from before the first event.
+    pub fn history(&self, symbol: Symbol, timeframe: Timeframe) -> Vec<Bar> {
+        match self {
+            Self::Simulated(s) => s.model.history(symbol, timeframe),
+            Self::Recorded(r) => r.history(symbol, timeframe),
+            Self::Flood(_) => Vec::new(),
+        }
+    }
+
+    /// True when virtual time is the wall clock and must not be scaled.
+    pub fn is_wall_clock(&self) -> bool {
+        matches!(self, Self::Flood(_))
+    }
+
+    /// Called when the clock starts to run.
+    pub fn start(&mut self, now: Timestamp) {
+        if let Self::Flood(f) = self {
+            f.start(now);
+        }
+    }
+}

@@ -438,8 +438,7 @@ impl PositionBody {
     /// The position in our words. Fractional shares are an error: this program never makes any.
     pub fn holding(&self) -> Result<Holding, BadOrder> {
         let bad = |field, found: String| BadOrder::Invalid { id: self.symbol.clone(), field, found };
-        let instrument =
-            Instrument::parse(&self.symbol).ok_or_else(|| bad("symbol", self.symbol.clone()))?;
+        let instrument = Instrument::parse(&self.symbol).ok_or_else(|| bad("symbol", self.symbol.clone()))?;
         let quantity = self.qty.to_whole().ok_or_else(|| bad("qty", self.qty.to_string()))?;
         // Older servers wrote shorts without a sign; the side tells.
         let short = self.side == PositionSide::Short;

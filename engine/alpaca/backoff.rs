@@ -16,14 +16,23 @@ pub struct Backoff {
 impl Backoff {
     /// Steps from `first_ns` to `max_ns`, jitter drawn from `seed`.
     pub fn new(first_ns: u64, max_ns: u64, seed: u64) -> Self {
-        Self { first_ns: first_ns.max(1), max_ns: max_ns.max(1), failures: 0, rng: ChaCha8Rng::seed_from_u64(seed) }
+        Self {
+            first_ns: first_ns.max(1),
+            max_ns: max_ns.max(1),
+            failures: 0,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
     }
 
     /// The wait after one more failure, in nanoseconds.
     pub fn next_wait_ns(&mut self) -> u64 {
         let doubled = self.first_ns.checked_shl(self.failures.min(63)).unwrap_or(u64::MAX);
         // A shift that loses bits came out smaller than what was shifted.
-        let step = if self.failures > 40 || doubled < self.first_ns { self.max_ns } else { doubled.min(self.max_ns) };
+        let step = if self.failures > 40 || doubled < self.first_ns {
+            self.max_ns
+        } else {
+            doubled.min(self.max_ns)
+        };
         self.failures = self.failures.saturating_add(1);
         self.rng.random_range(step / 2..=step)
     }

@@ -342,7 +342,9 @@ mod tests {
     #[test]
     fn documented_examples() {
         let ask = br#"{"action":"subscribe","trades":["SPY"],"quotes":["SPY","QQQ"],"bars":["*"],"statuses":["*"],"lulds":["SPY"]}"#;
-        let Ok(Action::Subscribe(channels)) = Action::decode(ask, Encoding::Json) else { panic!("subscribe") };
+        let Ok(Action::Subscribe(channels)) = Action::decode(ask, Encoding::Json) else {
+            panic!("subscribe")
+        };
         assert_eq!((channels.len(), channels.bars.as_slice()), (6, &["*".to_string()][..]));
         assert!(Action::decode(br#"{"action":"unsubscribe","quotes":["QQQ"]}"#, Encoding::Json).is_ok());
         let key = br#"{"action":"auth","key":"<key-id>","secret":"<secret>"}"#;

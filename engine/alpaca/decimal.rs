@@ -193,7 +193,9 @@ mod tests {
         assert_eq!(read("\"1e-05\"").billionths(), 10_000);
         assert_eq!(serde_json::to_string(&read("100000.50")).expect("writes"), "\"100000.5\"");
         assert_eq!(read("\"4.15333333333333\"").to_price(), Some(Price::from_units(41_533)));
-        for bad in ["\"\"", "\"-\"", "\"1.2.3\"", "\"NaN\"", "\"nan\"", "\"1e400\"", "null", "true", "\"0x1\""] {
+        for bad in
+            ["\"\"", "\"-\"", "\"1.2.3\"", "\"NaN\"", "\"nan\"", "\"1e400\"", "null", "true", "\"0x1\""]
+        {
             assert!(serde_json::from_str::<Decimal>(bad).is_err(), "{bad}");
         }
     }

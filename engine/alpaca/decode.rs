@@ -385,10 +385,7 @@ mod tests {
     }
 
     fn events(found: Vec<Decoded>) -> Vec<MarketEvent> {
-        found
-            .into_iter()
-            .filter_map(|d| if let Decoded::Event(e) = d { Some(e) } else { None })
-            .collect()
+        found.into_iter().filter_map(|d| if let Decoded::Event(e) = d { Some(e) } else { None }).collect()
     }
 
     fn spy() -> Symbol {
@@ -419,7 +416,8 @@ mod tests {
     fn the_other_documented_messages() {
         let bar = r#"[{"T":"b","S":"SPY","o":566.10,"h":566.40,"l":566.02,"c":566.32,"v":49378,"n":461,"vw":566.2217,"t":"2026-03-16T14:29:00Z"}]"#;
         let found = events(stocks(bar).0);
-        let [MarketEvent::Bar { bar, updated: false, timeframe: Timeframe::Min1, .. }] = found.as_slice() else {
+        let [MarketEvent::Bar { bar, updated: false, timeframe: Timeframe::Min1, .. }] = found.as_slice()
+        else {
             panic!("{found:?}")
         };
         assert_eq!((bar.volume, bar.trades, bar.high), (49_378, 461, Price::from_cents(56_640)));
@@ -561,9 +559,9 @@ mod tests {
 
     fn instrument_strategy(feed: DataFeed) -> BoxedStrategy<Instrument> {
         match feed {
-            DataFeed::Stocks => "[A-Z]{1,5}(\\.[AB])?"
-                .prop_map(|s| Instrument::Stock(s.parse().expect("short")))
-                .boxed(),
+            DataFeed::Stocks => {
+                "[A-Z]{1,5}(\\.[AB])?".prop_map(|s| Instrument::Stock(s.parse().expect("short"))).boxed()
+            }
             DataFeed::Options => ("[A-Z]{1,5}", 18_000i32..30_000, 1u32..99_999_999, any::<bool>())
                 .prop_map(|(root, days, strike_mils, call)| {
                     let right = if call { market::Right::Call } else { market::Right::Put };

@@ -25,21 +25,11 @@ pub struct Dressing {
 
 impl Dressing {
     /// For stocks: everything on one exchange, regular, tape B.
-    pub const STOCKS: Self = Self {
-        bid_exchange: "P",
-        ask_exchange: "P",
-        trade_exchange: "P",
-        quote_condition: "R",
-        tape: "B",
-    };
+    pub const STOCKS: Self =
+        Self { bid_exchange: "P", ask_exchange: "P", trade_exchange: "P", quote_condition: "R", tape: "B" };
     /// For options.
-    pub const OPTIONS: Self = Self {
-        bid_exchange: "C",
-        ask_exchange: "C",
-        trade_exchange: "C",
-        quote_condition: "A",
-        tape: "",
-    };
+    pub const OPTIONS: Self =
+        Self { bid_exchange: "C", ask_exchange: "C", trade_exchange: "C", quote_condition: "A", tape: "" };
 }
 
 /// A batch of events on its way to become one frame. The buffer is kept between frames.
@@ -226,7 +216,10 @@ fn field<E: Emit>(out: &mut E, key: &str, value: impl FnOnce(&mut E)) {
 
 /// The four figures of a quote; a missing side goes out as zeros.
 fn write_sides<E: Emit>(out: &mut E, quote: &Quote, dress: &Dressing) {
-    let sides = [("bx", "bp", "bs", quote.bid, dress.bid_exchange), ("ax", "ap", "as", quote.ask, dress.ask_exchange)];
+    let sides = [
+        ("bx", "bp", "bs", quote.bid, dress.bid_exchange),
+        ("ax", "ap", "as", quote.ask, dress.ask_exchange),
+    ];
     for (exchange_key, price_key, size_key, level, exchange) in sides {
         field(out, exchange_key, |o| o.text(exchange));
         field(out, price_key, |o| match level {

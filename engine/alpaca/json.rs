@@ -302,7 +302,8 @@ impl<'a> Source<'a> for JsonSource<'a> {
 
 impl JsonSource<'_> {
     fn scalar(&mut self) {
-        let is_end = |b: &u8| matches!(b, b',' | b':' | b']' | b'}' | b'[' | b'{' | b'"') || b.is_ascii_whitespace();
+        let is_end =
+            |b: &u8| matches!(b, b',' | b':' | b']' | b'}' | b'[' | b'{' | b'"') || b.is_ascii_whitespace();
         while self.bytes.get(self.at).is_some_and(|b| !is_end(b)) {
             self.at += 1;
         }

@@ -447,10 +447,7 @@ mod tests {
     fn timestamps_in_three_widths() {
         let whole = Timestamp::from_seconds(1_773_671_400);
         assert_eq!(packed(whole), [0xd6, 0xff, 0x69, 0xb8, 0x13, 0xe8]);
-        assert_eq!(
-            packed(whole + 123_456_789),
-            [0xd7, 0xff, 0x1d, 0x6f, 0x34, 0x54, 0x69, 0xb8, 0x13, 0xe8]
-        );
+        assert_eq!(packed(whole + 123_456_789), [0xd7, 0xff, 0x1d, 0x6f, 0x34, 0x54, 0x69, 0xb8, 0x13, 0xe8]);
         let before = Timestamp::from_ns(-1);
         assert_eq!(packed(before).len(), 15);
         assert_eq!(PackSource::new(&packed(before)).time(), Ok(before));

@@ -184,11 +184,7 @@ impl NewOrder {
         Ok(Ticket { id, underlying: underlying_of(&legs[0].instrument), legs, units, pricing })
     }
 
-    fn read_single(
-        &self,
-        name: &str,
-        infer: &impl Fn(Instrument, Side) -> Effect,
-    ) -> Result<Leg, BadOrder> {
+    fn read_single(&self, name: &str, infer: &impl Fn(Instrument, Side) -> Effect) -> Result<Leg, BadOrder> {
         let symbol = self.symbol.as_deref().ok_or_else(|| missing(name, "symbol"))?;
         read_leg(name, symbol, Decimal::whole(1), self.side, self.position_intent, infer)
     }
@@ -482,9 +478,7 @@ impl Order {
     /// The ticket this order was made from, as far as the venue repeats it. `None` in `id` terms when the
     /// order is not ours.
     pub fn ticket(&self) -> Result<Ticket, BadOrder> {
-        let id = self.our_id().ok_or_else(|| {
-            invalid(&self.id, "client_order_id", &self.client_order_id)
-        })?;
+        let id = self.our_id().ok_or_else(|| invalid(&self.id, "client_order_id", &self.client_order_id))?;
         let legs = self.our_legs()?;
         let qty = self.qty.ok_or_else(|| missing(&self.client_order_id, "qty"))?;
         let units = qty
@@ -500,16 +494,33 @@ impl Order {
         Ok(Ticket { id, underlying: underlying_of(&legs[0].instrument), legs, units, pricing })
     }
 
-    /// Where the order stands, told as reports, for an answer to `LookUp`, to a submit, or a reconciliation:
-    /// first what was filled beyond `known_units` (at the average price, in one execution), then the status
-    /// when it says more than "filled". `successor` names our id of the order that replaced it.
+    /// What the answer to a submit or a replacement says: taken, working, or dead without a fill. Fills are
+    /// left to the trading stream, which tells each of them with its own id; told here too they would count
+    /// twice.
+    pub fn answer(&self) -> Option<Report> {
+        let outcome = match self.status {
+            OrderStatus::Accepted | OrderStatus::PendingNew | OrderStatus::AcceptedForBidding => {
+                Outcome::Accepted
+            }
+            status if !status.is_terminal() || self.filled_qty > Decimal::ZERO => Outcome::Working,
+            OrderStatus::Canceled => Outcome::Canceled,
+            OrderStatus::Expired => Outcome::Expired,
+            OrderStatus::Rejected => Outcome::Rejected { code: 0, reason: ReasonText::EMPTY },
+            _ => Outcome::Working,
+        };
+        Some(Report { id: self.our_id()?, outcome, at: self.updated_at })
+    }
+
+    /// Where the order stands, told as reports, for an answer to `LookUp` or a reconciliation: first what was
+    /// filled beyond `known_units` (at the average price, in one execution), then the status when it says more
+    /// than "filled". The stream may tell the same fills under their own ids: a repeat is known by its
+    /// `units_so_far`. `successor` names our id of the order that replaced it.
     pub fn reports(
         &self,
         known_units: u32,
         successor: Option<OrderId>,
     ) -> Result<ArrayVec<Report, 2>, BadOrder> {
-        let id =
-            self.our_id().ok_or_else(|| invalid(&self.id, "client_order_id", &self.client_order_id))?;
+        let id = self.our_id().ok_or_else(|| invalid(&self.id, "client_order_id", &self.client_order_id))?;
         let at = self.updated_at;
         let mut said = ArrayVec::new();
         if self.filled_units() > known_units {
@@ -608,9 +619,8 @@ impl TradeUpdate {
     /// words we do not know). `successor` is our id of the order that replaced this one, when known.
     pub fn report(&self, successor: Option<OrderId>) -> Result<Option<Report>, BadOrder> {
         let order = &self.order;
-        let id = order
-            .our_id()
-            .ok_or_else(|| invalid(&order.id, "client_order_id", &order.client_order_id))?;
+        let id =
+            order.our_id().ok_or_else(|| invalid(&order.id, "client_order_id", &order.client_order_id))?;
         let outcome = match self.event {
             UpdateEvent::Accepted | UpdateEvent::PendingNew => Outcome::Accepted,
             UpdateEvent::New => Outcome::Working,

@@ -84,7 +84,9 @@ pub enum BadWish {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GiveUp {
     /// 402.
-    #[error("the venue refused the keys ({0}): check the key id and secret, and that they belong to this host")]
+    #[error(
+        "the venue refused the keys ({0}): check the key id and secret, and that they belong to this host"
+    )]
     AuthFailed(String),
     /// 409.
     #[error("the data plan does not include this feed ({0}): choose another feed in the settings")]
@@ -146,13 +148,26 @@ pub enum Todo {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Waiting { until_ns: u64 },
-    Connecting { since_ns: u64 },
-    Greeting { since_ns: u64 },
-    Authenticating { since_ns: u64 },
+    Waiting {
+        until_ns: u64,
+    },
+    Connecting {
+        since_ns: u64,
+    },
+    Greeting {
+        since_ns: u64,
+    },
+    Authenticating {
+        since_ns: u64,
+    },
     /// Another connection holds the endpoint: log in again then.
-    LoginPause { until_ns: u64 },
-    Subscribing { since_ns: u64, acks_missing: usize },
+    LoginPause {
+        until_ns: u64,
+    },
+    Subscribing {
+        since_ns: u64,
+        acks_missing: usize,
+    },
     Live,
     Over,
 }
@@ -501,12 +516,17 @@ fn check_wish(wanted: &Channels, feed: DataFeed, limits: PlanLimits) -> Result<(
     };
     match feed {
         DataFeed::Stocks => {
-            let symbols: BTreeSet<&str> =
-                wanted.all().iter().flat_map(|(_, s)| s.iter().map(String::as_str)).filter(|s| *s != "*").collect();
+            let symbols: BTreeSet<&str> = wanted
+                .all()
+                .iter()
+                .flat_map(|(_, s)| s.iter().map(String::as_str))
+                .filter(|s| *s != "*")
+                .collect();
             within("stock symbols", symbols.len(), limits.stock_symbols)
         }
         DataFeed::Options => {
-            let other = wanted.all().into_iter().find(|(n, s)| !matches!(*n, "trades" | "quotes") && !s.is_empty());
+            let other =
+                wanted.all().into_iter().find(|(n, s)| !matches!(*n, "trades" | "quotes") && !s.is_empty());
             if let Some((name, _)) = other {
                 return Err(BadWish::NoSuchChannel(name));
             }
@@ -618,7 +638,13 @@ pub(crate) mod tests {
     #[test]
     fn plan_limits_are_typed_errors_and_change_nothing() {
         let keys = || Keys::new("id", "secret");
-        let over = Session::new(settings(), DataFeed::Stocks, Encoding::Json, keys(), quotes(&["A", "B", "C", "D", "E"]));
+        let over = Session::new(
+            settings(),
+            DataFeed::Stocks,
+            Encoding::Json,
+            keys(),
+            quotes(&["A", "B", "C", "D", "E"]),
+        );
         let Err(error) = over else { panic!("over the limit") };
         assert_eq!(error, BadWish::OverLimit { what: "stock symbols", asked: 5, limit: 4 });
         assert!(error.to_string().contains("allows 4"));
@@ -660,10 +686,7 @@ pub(crate) mod tests {
         assert_eq!(todo(&mut s), [Todo::Ping]);
         s.wake(25 * SECOND, true);
         let done = todo(&mut s);
-        assert_eq!(
-            done,
-            [Todo::Drop, Todo::Complain(Complaint::Dead), Todo::Tell(FeedState::Down, None)]
-        );
+        assert_eq!(done, [Todo::Drop, Todo::Complain(Complaint::Dead), Todo::Tell(FeedState::Down, None)]);
     }
 
     #[test]

@@ -4,15 +4,15 @@
 //! Overload: whenever the socket is readable, everything it has is taken (at most [`FRAMES_PER_BATCH`] frames),
 //! and only then is the handler told to `flush`, so that it can conflate what it was handed.
 
+use crate::control::Channels;
 use crate::control::Control;
 use crate::decode::decode;
 use crate::order_session::OrderSession;
-use crate::session::{Complaint, GiveUp, Session, Todo};
-use crate::control::Channels;
-use crate::tap::{Gauges, Tap};
-use crate::trading::{BadTradingMessage, TradingMessage};
 use crate::orders::TradeUpdate;
 use crate::session::BadWish;
+use crate::session::{Complaint, GiveUp, Session, Todo};
+use crate::tap::{Gauges, Tap};
+use crate::trading::{BadTradingMessage, TradingMessage};
 use crate::wire::{Decoded, Encoding, MSGPACK_CONTENT_TYPE, WireFault};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use market::Timestamp;
@@ -35,6 +35,8 @@ pub const FRAMES_PER_BATCH: usize = 4096;
 pub const MESSAGE_MAX: usize = 1 << 20;
 /// How often a session's timers are looked at.
 const TICK: Duration = Duration::from_millis(50);
+/// How soon a handler that could take nothing more is asked again.
+const WAIT_LOOK: Duration = Duration::from_millis(1);
 /// Longest wait for the socket to take a message of ours.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for a polite good-bye.
@@ -50,6 +52,10 @@ pub trait FeedHandler {
     fn event(&mut self, received_ns: u64, event: MarketEvent);
     /// Everything the socket had was handed over.
     fn flush(&mut self);
+    /// True while nothing more can be taken: the socket is then left unread until it can.
+    fn must_wait(&self) -> bool {
+        false
+    }
     /// What became of the feed. `Up` comes twice after an interruption: once when subscribed again, and once
     /// with the gap (newest stamp before, first stamp after) when the first data arrived.
     fn state(&mut self, state: FeedState, gap: Option<(Timestamp, Timestamp)>);
@@ -116,6 +122,9 @@ trait Link {
     fn heard(&mut self);
     fn frame(&mut self, received_ns: u64, bytes: &[u8]);
     fn drained(&mut self);
+    fn must_wait(&self) -> bool {
+        false
+    }
     fn tell(&mut self, state: FeedState, gap: Option<(Timestamp, Timestamp)>);
     fn complain(&mut self, complaint: &Complaint);
     fn command(&mut self, command: Option<FeedCommand>);
@@ -191,6 +200,9 @@ impl<H: FeedHandler> Link for MarketLink<'_, H> {
             self.any_data = false;
         }
         self.handler.flush();
+    }
+    fn must_wait(&self) -> bool {
+        self.handler.must_wait()
     }
     fn tell(&mut self, state: FeedState, gap: Option<(Timestamp, Timestamp)>) {
         self.handler.state(state, gap);
@@ -309,7 +321,8 @@ async fn drive<L: Link>(
             biased;
             command = commands.recv() => link.command(command),
             _ = ticks.tick() => link.wake(),
-            first = next_message(&mut socket) => {
+            () = tokio::time::sleep(WAIT_LOOK), if link.must_wait() => {}
+            first = next_message(&mut socket), if !link.must_wait() => {
                 if let Some(end) = take_batch(&mut link, &mut socket, first) {
                     socket = None;
                     link.lost(end);
@@ -343,12 +356,13 @@ fn take_batch<L: Link>(link: &mut L, socket: &mut Option<Socket>, first: Next) -
     let (mut received_ns, mut reads) = (link.now_ns(), gauges.reads());
     let mut next = first;
     let mut end = None;
-    for _ in 0..FRAMES_PER_BATCH {
+    for taken in 1.. {
         match next {
             Some(Ok(Message::Text(text))) => link.frame(received_ns, text.as_bytes()),
             Some(Ok(Message::Binary(bytes))) => link.frame(received_ns, &bytes),
             Some(Ok(Message::Close(frame))) => {
-                let why = frame.map_or_else(|| "closed".into(), |f| format!("closed: {} {}", f.code, f.reason));
+                let why =
+                    frame.map_or_else(|| "closed".into(), |f| format!("closed: {} {}", f.code, f.reason));
                 end = Some(Loss::Other(why));
                 break;
             }
@@ -362,6 +376,9 @@ fn take_batch<L: Link>(link: &mut L, socket: &mut Option<Socket>, first: Next) -
                 end = Some(Loss::Other("ended".into()));
                 break;
             }
+        }
+        if taken >= FRAMES_PER_BATCH {
+            break;
         }
         match stream.next().now_or_never() {
             Some(more) => next = more,
@@ -458,3 +475,6 @@ async fn open(url: &str, encoding: Encoding) -> Result<Socket, Loss> {
     let (stream, _) = client_async_tls_with_config(request, tap, Some(config), None).await.map_err(other)?;
     Ok(Socket { stream, gauges })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,3 @@
 //! The program: command line, settings, checks and the wiring of rooms.
+
+pub mod settings;

@@ -20,7 +20,7 @@ mod typed;
 mod values;
 mod yaml;
 
-pub use compiled::{Endpoint, Endpoints, EngineSettings, Feed, Fills, Settings, Venue, Walk};
+pub use compiled::{Endpoint, Endpoints, EngineSettings, Feed, Fills, Models, Settings, Venue};
 pub use document::document;
 pub use fault::{Fault, Faults};
 pub use schema::schema;
@@ -46,30 +46,31 @@ pub fn compile(file: &Path, read: &dyn Fn(&Path) -> std::io::Result<String>) -> 
     let node = text.and_then(|text| yaml::parse(file, &text, &mut report));
     let Some(node) = node else { return Err(report.into_faults()) };
     let values = values::Values::read(file, &node, &mut report);
-    let beside = |key: &'static str| -> PathBuf {
-        file.parent().unwrap_or(Path::new("")).join(values.folder(key))
-    };
-    let mut list = |key: &'static str| {
-        let path = beside(key);
-        let text = text_of(&path, read, &mut report)?;
-        let node = yaml::parse(&path, &text, &mut report)?;
-        Some((path, node))
-    };
-    let (structures, ensembles, fees) =
-        (list("files.structures"), list("files.ensembles"), list("files.fees"));
-    let structures = structures.and_then(|(path, node)| structures::compile(&path, &node, &mut report));
-    let ensembles = ensembles.and_then(|(path, node)| ensembles::compile(&path, &node, &mut report));
-    let fees = fees.and_then(|(path, node)| fees::compile(&path, &node, &mut report));
+    let beside =
+        |key: &'static str| -> PathBuf { file.parent().unwrap_or(Path::new("")).join(values.folder(key)) };
     let lists = compiled::Lists {
-        structures: structures.unwrap_or_default(),
-        ensembles: ensembles.unwrap_or_default(),
-        fees,
+        structures: list(&beside("files.structures"), read, &mut report, structures::compile),
+        ensembles: list(&beside("files.ensembles"), read, &mut report, ensembles::compile),
+        fees: list(&beside("files.fees"), read, &mut report, fees::compile),
     };
     let settings = compiled::assemble(&values, lists, &mut report);
     match settings {
         Some(settings) if report.is_empty() => Ok(settings),
         _ => Err(report.into_faults()),
     }
+}
+
+/// Compiles a list from its own file; `None` when it has faults.
+fn list<T>(
+    path: &Path,
+    read: &dyn Fn(&Path) -> std::io::Result<String>,
+    report: &mut Report,
+    compile: impl Fn(&Path, &yaml::Node, &mut Report) -> Option<T>,
+) -> Option<T> {
+    let before = report.len();
+    let text = text_of(path, read, report)?;
+    let node = yaml::parse(path, &text, report)?;
+    compile(path, &node, report).filter(|_| report.len() == before)
 }
 
 fn text_of(

@@ -187,6 +187,8 @@ impl Blotter {
         }
         if order.is_done() && self.live.remove(&id) {
             self.done.push_back(id);
+        } else if !order.is_done() && self.live.insert(id) {
+            self.done.retain(|done| *done != id); // It came back to life.
         }
         if self.done.len() > DONE_KEPT
             && let Some(oldest) = self.done.pop_front()

@@ -19,6 +19,8 @@ const MISSES_MAX: u32 = 2;
 const SLOWEST: u32 = 10;
 /// Every so many look-ups of an order, all its attempts are looked up.
 const LOOK_OVER_EVERY: u32 = 4;
+/// Look-ups of an order after which a lost one is no longer repeated at once.
+const LOOK_AGAIN_MAX: u32 = 24;
 
 /// Where one submission or replacement stands at the venue, as far as we know. Only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,6 +146,10 @@ pub struct Order {
     submissions: u32,
     /// Look-ups in its whole life.
     asks: u32,
+    /// True once its end was told.
+    told: bool,
+    /// True once reports were missed: what ended may have filled unheard.
+    missed: bool,
     /// True after a restart: nothing is submitted again.
     stale: bool,
 }
@@ -165,6 +171,8 @@ impl Order {
             ending: None,
             submissions: 0,
             asks: 0,
+            told: false,
+            missed: false,
             stale: false,
         };
         if act.linked {
@@ -236,6 +244,7 @@ impl Order {
 
     /// The connection is back: reports may have been missed.
     pub fn relinked(&mut self, act: &mut Acting<'_>) {
+        self.missed = true;
         match self.stage {
             Stage::Wanted { .. } => self.submit(act),
             Stage::Done(_) if self.filled >= self.proposal.units => {}
@@ -277,8 +286,12 @@ impl Order {
             Outcome::CancelRejected { .. } => return self.cancel_rejected(act),
             Outcome::NotFound if !self.not_found(index, act) => return,
             Outcome::NotFound => {}
-            Outcome::Unknown if self.attempts[index].life.is_live() => return self.doubt(act),
-            Outcome::Unknown => {}
+            Outcome::Unknown => {
+                if self.attempts[index].life.is_live() && !self.is_done() {
+                    self.doubt(act);
+                }
+                return self.look_again(index, act);
+            }
         }
         self.settle(act);
     }
@@ -299,7 +312,10 @@ impl Order {
             earlier.for_each(|a| a.life = Life::Replaced);
         }
         if revived && self.is_done() {
+            // Its end was told already: now it is only killed, and that is not told again.
             act.alert(Severity::Warning, "zombie_order", format_args!("{id} works after it was given up"));
+            self.ending = self.ending.or(Some(Ending::Canceled));
+            self.stage = Stage::Canceling { until: act.timeout() };
             act.request(Request::Cancel { id });
         }
     }
@@ -310,7 +326,7 @@ impl Order {
         let Some(execution) = fills.book(execution) else { return };
         self.filled += execution.units;
         let order = self.attempts[index].id;
-        if self.is_done() {
+        if self.told {
             act.alert(
                 Severity::Warning,
                 "late_fill",
@@ -429,6 +445,9 @@ impl Order {
 
     fn finish(&mut self, ending: Ending, act: &mut Acting<'_>) {
         self.stage = Stage::Done(ending);
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
         act.out.push(Said::Done(DoneNote {
             proposal: self.proposal.id,
             underlying: self.proposal.underlying,
@@ -530,9 +549,18 @@ impl Order {
 
     /// Asks about every attempt but the newest live one, which has its own look-up.
     fn look_over(&mut self, act: &mut Acting<'_>) {
-        let newest = self.newest_live();
+        let newest = if self.is_done() { None } else { self.newest_live() };
         for (_, attempt) in self.attempts.iter().enumerate().filter(|(i, _)| Some(*i) != newest) {
             act.request(Request::LookUp { id: attempt.id });
+        }
+    }
+
+    /// A request about an order with missed reports was lost, perhaps the look-up that would have told them. A few
+    /// more tries; then the comparison of holdings must tell.
+    fn look_again(&mut self, index: usize, act: &mut Acting<'_>) {
+        if self.missed && self.filled < self.proposal.units && self.asks < LOOK_AGAIN_MAX {
+            self.asks += 1;
+            act.request(Request::LookUp { id: self.attempts[index].id });
         }
     }
 

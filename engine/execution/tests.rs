@@ -646,7 +646,7 @@ impl Wire {
 
 proptest! {
     // No file of failures: it would land beside the rooms, where the workspace looks for crates.
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200_000, ..ProptestConfig::default() })]
 
     /// Whatever is lost, repeated or late: the blotter ends with what the venue filled, nothing lives on at the
     /// venue, there are never two live orders, and the end is told once.

@@ -288,7 +288,7 @@ impl Producer {
 
 impl Consumer {
     /// The next payload, or `None` when everything written so far has been read. Does not free its room yet.
-    pub fn next(&mut self) -> Result<Option<&[u8]>, Torn> {
+    pub fn read_next(&mut self) -> Result<Option<&[u8]>, Torn> {
         let head = self.map.counter(AT_HEAD).load(Ordering::Acquire);
         loop {
             if self.cursor >= head {
@@ -385,7 +385,7 @@ mod tests {
     fn drain(consumer: &mut Consumer) -> (Vec<Vec<u8>>, Option<Torn>) {
         let mut all = Vec::new();
         loop {
-            match consumer.next() {
+            match consumer.read_next() {
                 Ok(Some(bytes)) => all.push(bytes.to_vec()),
                 Ok(None) => return (all, None),
                 Err(torn) => return (all, Some(torn)),
@@ -439,7 +439,7 @@ mod tests {
                     }
                     Step::Read(count) => {
                         for _ in 0..count {
-                            let got = consumer.next().expect("whole").map(<[u8]>::to_vec);
+                            let got = consumer.read_next().expect("whole").map(<[u8]>::to_vec);
                             let expected: Option<Vec<u8>> = unread.pop_front();
                             prop_assert_eq!(&got, &expected);
                             read.extend(expected);
@@ -536,7 +536,7 @@ mod tests {
         }
         assert_eq!(pushed as usize, CAPACITY_MIN / framed(200));
         assert!(!producer.has_room(PAYLOAD_MAX + 1, usize::MAX));
-        assert!(consumer.next().expect("whole").is_some());
+        assert!(consumer.read_next().expect("whole").is_some());
         assert!(!producer.push(&payload(pushed, 200)), "reading alone frees nothing");
         consumer.release();
         assert!(producer.push(&payload(pushed, 200)));
@@ -566,7 +566,7 @@ mod tests {
         });
         let mut expected = 0;
         while expected < COUNT {
-            match consumer.next().expect("never torn") {
+            match consumer.read_next().expect("never torn") {
                 Some(bytes) => {
                     assert_eq!(bytes, numbered(expected));
                     expected += 1;

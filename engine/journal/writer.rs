@@ -426,7 +426,7 @@ fn drain_ring(
         let mut torn = None;
         let count = store.append(|group| {
             while group.count() < group_records {
-                match ring.next() {
+                match ring.read_next() {
                     Ok(Some(bytes)) => group.put(bytes)?,
                     Ok(None) => break,
                     Err(end) => {
@@ -527,7 +527,7 @@ impl Keeper {
             for tap in rings.iter_mut() {
                 let most = group.count() + share;
                 while group.count() < most {
-                    match tap.ring.next() {
+                    match tap.ring.read_next() {
                         Ok(None) => break,
                         Ok(Some(bytes)) => {
                             group.put(bytes)?;

@@ -3,11 +3,13 @@
 //! on the feed, and a gap is handed to the office for repair.
 
 use crate::clock::monotonic_ns;
-use crate::floor::{Deliver, Floor};
+use crate::floor::Floor;
 use crate::post::{Post, Received};
 use crate::seat_actor::Doorbell;
 use crate::stages::Stage;
+use alpaca::ids::VenueIds;
 use desk::letter::{Address, Envelope, Letter};
+use market::alert::Severity;
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::quote::MarketEvent;
 use market::{Instrument, Symbol, Timestamp};
@@ -121,9 +123,27 @@ impl MarketHands {
         }
     }
 
-    /// A frame, or part of one, could not be decoded.
-    pub fn fault(&mut self) {
-        self.floor.stages.borrow_mut().counters.wire_faults += 1;
+    /// A frame, or part of one, could not be decoded: counted, and the first of each hundred told.
+    pub fn fault(&mut self, fault: &alpaca::wire::WireFault) {
+        let count = {
+            let counters = &mut self.floor.stages.borrow_mut().counters;
+            counters.wire_faults += 1;
+            counters.wire_faults
+        };
+        if count % 100 == 1 {
+            let feed = self.feed;
+            self.floor.alert(Severity::Warning, "frame_unreadable", format_args!("{feed:?}: {fault}"));
+        }
+    }
+
+    /// Which feed.
+    pub fn feed(&self) -> FeedName {
+        self.feed
+    }
+
+    /// The floor.
+    pub fn floor(&self) -> &Floor {
+        &self.floor
     }
 }
 
@@ -149,7 +169,61 @@ fn underlying_of(event: &MarketEvent) -> Symbol {
     }
 }
 
-/// Sends a letter to an actor outside the floors' knowledge.
-pub fn send(to: &actix::Recipient<Deliver>, envelope: Envelope) {
-    to.do_send(Deliver { envelope, origin_ns: 0 });
+/// The order feed's hands: reports to execution, states to everyone.
+pub struct OrderHands {
+    floor: Rc<Floor>,
+    dependents: Vec<Address>,
+    gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
+    /// Which order of ours is which of the venue's.
+    ids: Rc<RefCell<VenueIds>>,
+}
+
+impl OrderHands {
+    /// Hands for the order feed.
+    pub fn new(
+        floor: Rc<Floor>,
+        dependents: Vec<Address>,
+        gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
+        ids: Rc<RefCell<VenueIds>>,
+    ) -> Self {
+        Self { floor, dependents, gaps, ids }
+    }
+
+    /// The floor.
+    pub fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    /// One update of the stream: to execution as a report.
+    pub fn update(&mut self, received_ns: u64, update: &alpaca::orders::TradeUpdate) {
+        match self.ids.borrow_mut().report(update) {
+            Ok(Some(report)) => {
+                self.floor.clock.observe(report.at);
+                let at = self.floor.clock.now();
+                let letter = Letter::Report(report);
+                let envelope = Envelope { from: Address::Venue, to: Address::Execution, at, letter };
+                self.floor.deliver(envelope, received_ns);
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                let alert = format_args!("{fault}; asking the broker for all orders");
+                self.floor.alert(Severity::Warning, "order_update_unreadable", alert);
+                self.ask_again();
+            }
+        }
+    }
+
+    /// The stream's state. It replays nothing, so after every `Up` holdings are compared.
+    pub fn state(&mut self, state: FeedState) {
+        tell_state(&self.floor, FeedName::Orders, state, &self.dependents);
+        if state == FeedState::Up {
+            self.ask_again();
+        }
+    }
+
+    fn ask_again(&self) {
+        let now = self.floor.clock.now();
+        // The office may be gone during an orderly stop.
+        let _ = self.gaps.send(Gap { feed: FeedName::Orders, from: now, to: now });
+    }
 }

@@ -7,9 +7,10 @@ use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use desk::seat::{Outbox, Seat};
 use journal::Pen;
+use market::alert::{AlertNote, Severity};
 use market::order::{Outcome, ReasonText, Report, Request};
 use market::quote::MarketEvent;
-use market::{Symbol, Timestamp};
+use market::{Label, Symbol, Timestamp};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -168,6 +169,17 @@ impl Floor {
             Letter::Propose(_) | Letter::Forecast(_) => {}
             _ => self.deliver(envelope, 0),
         }
+    }
+
+    /// Tells the operator something that no seat says: on record, then to the views.
+    pub fn alert(&self, severity: Severity, what: &'static str, detail: std::fmt::Arguments<'_>) {
+        let at = self.clock.now();
+        let detail = ReasonText::format(detail);
+        let letter = Letter::Alert(AlertNote { severity, what: Label::literal(what), detail, at });
+        let envelope = Envelope { from: Address::Venue, to: Address::Operator, at, letter };
+        // Not recorded is not told: the views still are.
+        let _ = self.pen.borrow_mut().said(&envelope);
+        self.show(&envelope);
     }
 
     /// True once a letter found the journal's ring full; reading clears it.

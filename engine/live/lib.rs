@@ -1,1 +1,25 @@
-//! The live shell: actors around seats, posts, clocks, supervision, histograms.
+//! The live shell: actors around the desk's seats, fed by sockets.
+//!
+//! [`trading`] builds the thread everything fast shares: [`floor`] (clock, journal, histograms, who sits where),
+//! [`seat_actor`] (one actor around any seat), [`post`] (letter boxes where overload is met), [`feed`] and
+//! [`feed_actor`] (one actor a connection), [`broker`] (orders out), [`shard`] (symbol seats elsewhere). Away from it
+//! work [`office`] (slow questions, repairs, models) and [`control`] (views, histograms, the control socket).
+//! [`clock`] is the only file of the program that asks the time; [`recover`] is how a start begins.
+
+pub mod broker;
+pub mod clock;
+pub mod control;
+pub mod feed;
+pub mod feed_actor;
+pub mod floor;
+pub mod floor_actor;
+pub mod inquiry;
+pub mod models;
+pub mod office;
+pub mod post;
+pub mod recover;
+pub mod seat_actor;
+pub mod shard;
+pub mod stages;
+pub mod trading;
+pub mod universe;

@@ -8,7 +8,7 @@ use crate::floor::Deliver;
 use crate::models::{self, Watch};
 use crate::trading::{Addresses, Switch};
 use crate::universe::{self, Wish};
-use alpaca::rest::{Rest, RestFault};
+use crate::inquiry::{Inquiry, Unanswered};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use market::alert::{AlertNote, Severity};
@@ -43,7 +43,7 @@ pub enum Ask {
 /// What the office works with.
 pub struct Parts {
     /// The broker's REST side.
-    pub rest: Rest,
+    pub rest: Inquiry,
     /// The engine's clock.
     pub clock: Clock,
     /// Everyone's addresses.
@@ -89,18 +89,18 @@ pub struct HistoryWish {
 /// # Errors
 /// The first request that fails, by its kind.
 pub async fn know(
-    rest: &Rest,
+    rest: &Inquiry,
     now: Timestamp,
     symbols: &[Symbol],
     wish: &Wish,
     history: HistoryWish,
-) -> Result<BTreeMap<Symbol, Known>, RestFault> {
+) -> Result<BTreeMap<Symbol, Known>, Unanswered> {
     let (today, _) = now.new_york();
     let mut all: BTreeMap<Symbol, Known> = symbols.iter().map(|s| (*s, Known::default())).collect();
     let spans = [(Timeframe::Day1, history.daily_days), (Timeframe::Min1, history.minute_days)];
     for (timeframe, days) in spans {
         let from = now - i64::from(days) * DAY;
-        for (symbol, bar) in rest.stock_bars(symbols, timeframe, from, now).await? {
+        for (symbol, mut bar) in rest.bars(symbols, timeframe, from, now).await? {
             let Some(known) = all.get_mut(&symbol) else { continue };
             // The bar that is still forming comes again as trades.
             if timeframe == Timeframe::Min1 && bar.start + MINUTE > now
@@ -108,6 +108,8 @@ pub async fn know(
             {
                 continue;
             }
+            // History is no repair of ours.
+            bar.repaired = false;
             known.spot = Some(bar.close);
             known.bars.push((timeframe, bar));
         }
@@ -200,7 +202,7 @@ impl Office {
 
     async fn ask_account(&mut self) {
         self.ask_activities().await;
-        match self.parts.rest.account().await {
+        match self.parts.rest.account(self.parts.clock.now()).await {
             Ok(account) => self.to_risk(Letter::Account(account)),
             Err(fault) => self.trouble("account", &fault),
         }
@@ -218,7 +220,7 @@ impl Office {
     /// Activities first, so that an expiry is booked before holdings are compared.
     async fn reconcile(&mut self) {
         self.ask_account().await;
-        match self.parts.rest.positions().await {
+        match self.parts.rest.holdings().await {
             Ok(holdings) if holdings.is_empty() => self.to_risk(Letter::NoHoldings),
             Ok(holdings) => {
                 let of = holdings.len() as u32;
@@ -253,19 +255,19 @@ impl Office {
     /// Chooses contracts anew around the prices of now, and changes the subscription when the choice changed.
     async fn recentre(&mut self, today: Date) {
         let symbols: Vec<Symbol> = self.parts.listed.keys().copied().collect();
-        let spots = match self.parts.rest.latest_trades(&symbols).await {
+        let spots = match self.parts.rest.last_prices(&symbols).await {
             Ok(spots) => spots,
             Err(fault) => return self.trouble("latest trades", &fault),
         };
-        let held: Vec<Contract> = match self.parts.rest.positions().await {
+        let held: Vec<Contract> = match self.parts.rest.holdings().await {
             Ok(holdings) => holdings.iter().filter_map(|h| h.instrument.contract()).collect(),
             Err(fault) => return self.trouble("positions", &fault),
         };
         let mut chosen = Vec::new();
-        for (symbol, trade) in spots {
+        for (symbol, spot) in spots {
             let Some(listed) = self.parts.listed.get(&symbol) else { continue };
             let mine: Vec<Contract> = held.iter().filter(|c| c.root == symbol).copied().collect();
-            chosen.extend(universe::choose(trade.price, today, listed, &mine, &self.parts.wish));
+            chosen.extend(universe::choose(spot, today, listed, &mine, &self.parts.wish));
         }
         chosen.sort_unstable();
         if !chosen.is_empty() && chosen != self.centred_on {
@@ -283,7 +285,7 @@ impl Office {
         if gap.feed == FeedName::Stocks {
             let symbols: Vec<Symbol> = self.parts.addresses.symbols.iter().map(|(s, _)| *s).collect();
             let from = Timestamp::from_ns(gap.from.ns().div_euclid(MINUTE) * MINUTE);
-            match self.parts.rest.stock_bars(&symbols, Timeframe::Min1, from, gap.to).await {
+            match self.parts.rest.bars(&symbols, Timeframe::Min1, from, gap.to).await {
                 Ok(bars) => {
                     for (symbol, mut bar) in bars {
                         bar.repaired = true;
@@ -325,7 +327,7 @@ impl Office {
         }
     }
 
-    fn trouble(&self, what: &'static str, fault: &RestFault) {
+    fn trouble(&self, what: &'static str, fault: &Unanswered) {
         self.alert(Severity::Warning, "broker_not_answering", &format!("{what}: {fault}"));
     }
 
@@ -356,8 +358,8 @@ pub struct Greeting {
 ///
 /// # Errors
 /// What the venue answered instead.
-pub async fn greet(rest: &Rest) -> Result<Greeting, RestFault> {
-    let now = rest.clock().await?.timestamp;
-    let account = rest.account().await?;
+pub async fn greet(rest: &Inquiry) -> Result<Greeting, Unanswered> {
+    let now = rest.time().await?;
+    let account = rest.account(now).await?;
     Ok(Greeting { account, now })
 }

@@ -2,9 +2,10 @@
 //! hands out the addresses, and stops in order.
 
 use crate::broker::{Broker, BrokerParts};
+use alpaca::ids::VenueIds;
 use crate::clock::Clock;
 use crate::control::TakeStages;
-use crate::feed::{Door, Gap, MarketHands};
+use crate::feed::{Door, Gap, MarketHands, OrderHands};
 use crate::feed_actor::{self, FeedParts};
 use crate::floor::{Deliver, Floor};
 use crate::floor_actor::FloorActor;
@@ -17,6 +18,7 @@ use desk::letter::{Address, Envelope};
 use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
 use journal::Pen;
 use market::Symbol;
+use market::alert::Severity;
 use market::feed::FeedName;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -153,7 +155,17 @@ async fn run(
 
     let keeper = FloorActor::new(floor.clone(), ticks).start();
     seated.floors.push(keeper.recipient());
-    let broker = parts.broker.map(|b| Broker::new(b, floor.clone(), execution.clone().recipient()).start());
+    let ids = Rc::new(RefCell::new(VenueIds::default()));
+    let broker = parts.broker.and_then(|b| match b.client() {
+        Ok(client) => {
+            let to = execution.clone().recipient();
+            Some(Broker::new(client, b.wait_for_sync, floor.clone(), to, ids.clone()).start())
+        }
+        Err(bad) => {
+            floor.alert(Severity::Critical, "no_way_to_the_venue", format_args!("{bad}"));
+            None
+        }
+    });
     if let Some(broker) = &broker {
         floor.seat_at(Address::Venue, broker.clone().recipient());
     }
@@ -175,7 +187,8 @@ async fn run(
     let hands = |feed: FeedName| {
         MarketHands::new(feed, floor.clone(), doors.clone(), everyone.clone(), parts.gaps.clone())
     };
-    feed_actor::serve(parts.feeds, hands, &floor, &everyone, &mut orders).await;
+    let order_hands = OrderHands::new(floor.clone(), everyone.clone(), parts.gaps.clone(), ids);
+    feed_actor::serve(parts.feeds, hands, order_hands, &floor, &mut orders).await;
     for arbiter in seated.arbiters {
         arbiter.stop();
     }

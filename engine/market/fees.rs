@@ -80,6 +80,9 @@ pub enum Class {
     IndexOption,
 }
 
+/// What a rate applies to, all of it.
+pub type Classes = ArrayVec<Class, 4>;
+
 /// What a rate is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,7 +100,7 @@ pub struct Rate {
     /// Which fee.
     pub kind: FeeKind,
     /// What it applies to.
-    pub on: ArrayVec<Class, 4>,
+    pub on: Classes,
     /// The side that pays; both when absent.
     #[serde(default)]
     pub side: Option<Side>,

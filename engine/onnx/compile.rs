@@ -6,7 +6,7 @@ use forecast::{Plan, PlanFault};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::{IntoTValue, TypedSimpleState};
+use tract_onnx::tract_hir::internal::{DimLike, IntoTValue, TypedSimpleState};
 
 /// Columns of every model's output.
 const ODDS: usize = 3;
@@ -45,23 +45,68 @@ pub fn compile(bytes: &[u8], inputs: usize, limits: &Limits) -> Result<Compiled,
 }
 
 fn optimise(bytes: &[u8], inputs: usize, limits: &Limits) -> Result<Compiled, Fault> {
-    let onnx = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
-    let proto = onnx.proto_model_for_read(&mut &*bytes).map_err(|e| Fault::Unreadable(cause(&e)))?;
-    let Vetted { width, output } = vet::vet(&proto, inputs, limits)?;
-    let plan = optimised_plan(&onnx, &proto, width, output).map_err(|e| Fault::Compile(cause(&e)))?;
+    let proto =
+        tract_onnx::onnx().proto_model_for_read(&mut &*bytes).map_err(|e| Fault::Unreadable(cause(&e)))?;
+    optimise_proto(&proto, inputs, limits)
+}
+
+fn optimise_proto(
+    proto: &tract_onnx::pb::ModelProto,
+    inputs: usize,
+    limits: &Limits,
+) -> Result<Compiled, Fault> {
+    let Vetted { width, output } = vet::vet(proto, inputs, limits)?;
+    let failed = |e| Fault::Compile(cause(&e));
+    let typed = typed_model(proto, width, output).map_err(failed)?;
+    check_size(&typed, limits)?;
+    let plan = optimised_plan(typed).map_err(failed)?;
     Ok(Compiled { plan, width })
 }
 
-fn optimised_plan(
-    onnx: &tract_onnx::Onnx,
-    proto: &tract_onnx::pb::ModelProto,
-    width: usize,
-    output: usize,
-) -> TractResult<Arc<TypedSimplePlan>> {
+/// The graph for one row, every shape known, nothing computed but constants.
+fn typed_model(proto: &tract_onnx::pb::ModelProto, width: usize, output: usize) -> TractResult<TypedModel> {
+    let onnx = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
     let mut model = onnx.model_for_proto_model(proto)?;
     let odds = model.output_outlets()?[output];
     model.select_output_outlets(&[odds])?;
-    let model = model.with_input_fact(0, f32::fact([1, width]).into())?.into_optimized()?;
+    model.with_input_fact(0, f32::fact([1, width]).into())?.into_typed()
+}
+
+/// A small file can ask for much: two weights broadcast against each other make their product of numbers. So what one
+/// row needs is counted before anything runs.
+fn check_size(model: &TypedModel, limits: &Limits) -> Result<(), Fault> {
+    let unknown =
+        || Fault::Contract("the shapes are not all known for one row; fix them when exporting".into());
+    let mut operations = 0usize;
+    for node in model.nodes() {
+        for output in &node.outputs {
+            let shape = output.fact.shape.as_concrete().ok_or_else(unknown)?;
+            let elements = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).unwrap_or(usize::MAX);
+            // Weights are bounded by the file's size.
+            if elements > limits.elements_max && output.fact.konst.is_none() {
+                return Err(Fault::Contract(format!(
+                    "`{}` makes {shape:?} numbers for one row, more than {}; simplify",
+                    node.name, limits.elements_max
+                )));
+            }
+        }
+        let facts = model.node_input_facts(node.id).map_err(|e| Fault::Compile(cause(&e)))?;
+        let costs = node.op.cost(&facts).map_err(|e| Fault::Compile(cause(&e)))?;
+        for (_, count) in costs.iter().filter(|(kind, _)| kind.is_compute()) {
+            operations = operations.saturating_add(count.to_usize().map_err(|_| unknown())?);
+        }
+    }
+    if operations <= limits.operations_max {
+        return Ok(());
+    }
+    Err(Fault::Contract(format!(
+        "{operations} operations for one row, more than {}; use a smaller model",
+        limits.operations_max
+    )))
+}
+
+fn optimised_plan(model: TypedModel) -> TractResult<Arc<TypedSimplePlan>> {
+    let model = model.into_optimized()?;
     let fact = model.output_fact(0)?;
     let shape = fact.shape.as_concrete();
     if fact.datum_type != f32::datum_type() || shape != Some([1, ODDS].as_slice()) {
@@ -229,7 +274,39 @@ mod tests {
 
     #[test]
     fn a_file_too_large_is_not_read() {
-        let limits = Limits { bytes_max: 10, nodes_max: 1 };
+        let limits = Limits { bytes_max: 10, ..Limits::TABULAR };
         assert!(matches!(compile(&[0; 11], 32, &limits), Err(Fault::TooLarge { found: 11, most: 10 })));
+    }
+
+    /// The good model with two operators put before it, which multiply the row by a tall column and then by
+    /// itself turned around: a small file that asks for much.
+    #[test]
+    fn a_small_file_that_asks_for_much_is_refused_before_it_runs() {
+        use tract_onnx::pb::{NodeProto, TensorProto, tensor_proto::DataType};
+        let bytes = read("good/mlp_32_64_32_3.onnx");
+        let mut proto = tract_onnx::onnx().proto_model_for_read(&mut &*bytes).expect("good");
+        let graph = proto.graph.as_mut().expect("a graph");
+        let column = TensorProto {
+            name: "column".into(),
+            dims: vec![10_000, 1],
+            data_type: DataType::Float as i32,
+            float_data: vec![1.0; 10_000],
+            ..TensorProto::default()
+        };
+        graph.initializer.push(column);
+        let node = NodeProto {
+            op_type: "Mul".into(),
+            input: vec!["features".into(), "column".into()],
+            output: vec!["tall".into()],
+            ..NodeProto::default()
+        };
+        graph.node.insert(0, node);
+        graph.node[1].input[0] = "tall".into();
+        let said = optimise_proto(&proto, 32, &Limits::TABULAR).expect_err("too much").to_string();
+        assert!(said.contains("320000") || said.contains("[10000, 32]"), "{said}");
+
+        let slow = Limits { operations_max: 4_000, ..Limits::TABULAR };
+        let said = compile(&bytes, 32, &slow).expect_err("too slow").to_string();
+        assert!(said.contains("4192 operations") || said.contains("operations"), "{said}");
     }
 }

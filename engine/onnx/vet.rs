@@ -17,11 +17,17 @@ pub struct Limits {
     pub bytes_max: usize,
     /// Most operators.
     pub nodes_max: usize,
+    /// Most numbers any intermediate result may hold for one row.
+    pub elements_max: usize,
+    /// Most multiplications and divisions for one row, as far as the compiler counts them.
+    pub operations_max: usize,
 }
 
 impl Limits {
-    /// What a tabular model of ours never comes near, and what still loads in a few milliseconds.
-    pub const TABULAR: Self = Self { bytes_max: 4 * 1024 * 1024, nodes_max: 256 };
+    /// What a tabular model of ours never comes near, and what still loads in a few milliseconds and answers in
+    /// under one.
+    pub const TABULAR: Self =
+        Self { bytes_max: 4 * 1024 * 1024, nodes_max: 256, elements_max: 65_536, operations_max: 4_000_000 };
 }
 
 /// Why a model was not taken, with the remedy.
@@ -188,7 +194,7 @@ fn check_constant(tensor: &pb::TensorProto) -> Result<(), Fault> {
         _ => return Err(Fault::Contract(format!("the weights `{name}` are neither float nor integer"))),
     };
     let held = if tensor.raw_data.is_empty() { listed } else { tensor.raw_data.len() / size };
-    let whole = tensor.raw_data.len() % size == 0;
+    let whole = tensor.raw_data.len().is_multiple_of(size);
     if wanted != Some(held) || !whole {
         return Err(Fault::Graph(format!("the weights `{name}` hold {held} numbers for {:?}", tensor.dims)));
     }

@@ -228,10 +228,9 @@ impl<'a> Market<'a> {
             let off = (strike - wanted).abs();
             let right_side = (strike - base).units().signum() == dollars.units().signum();
             let nearer = best.is_none_or(|(least, _)| off < least);
-            if right_side && off <= tolerance && nearer {
-                if liquid_mid(self.chain, row, self.now, self.settings).is_some() {
-                    best = Some((off, row));
-                }
+            let fits = right_side && off <= tolerance && nearer;
+            if fits && liquid_mid(self.chain, row, self.now, self.settings).is_some() {
+                best = Some((off, row));
             }
         }
         best.map(|(_, row)| row)

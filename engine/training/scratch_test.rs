@@ -10,11 +10,16 @@ use market::{Date, Label, Symbol};
 fn scratch() {
     let symbols: Vec<Symbol> = ["SPY", "QQQ", "IWM", "AAPL", "MSFT", "NVDA", "AMZN", "TSLA", "META"].iter().map(|s| s.parse().unwrap()).collect();
     let t = std::time::Instant::now();
-    let market = MarketModel::new(Market { seed: 7, symbols: symbols.clone(), first_session: Date::literal(2026, 3, 16), stock_quotes_per_second: 1.0, stock_trades_per_second: 1.0, option_checks_per_second: 1.0, option_quote_age_max_seconds: 60.0 }).unwrap();
-    let histories: Vec<History> = symbols.iter().map(|s| History { symbol: *s, days: market.history(*s, Timeframe::Day1), minutes: market.history(*s, Timeframe::Min1) }).collect();
+    let worlds: u64 = std::env::var("WORLDS").ok().and_then(|w| w.parse().ok()).unwrap_or(1);
+    let rate: f64 = std::env::var("RATE").ok().and_then(|w| w.parse().ok()).unwrap_or(1e-3);
+    let mut histories = Vec::new();
+    for seed in 0..worlds {
+        let market = MarketModel::new(Market { seed: 7 + seed, symbols: symbols.clone(), first_session: Date::literal(2026, 3, 16), stock_quotes_per_second: 1.0, stock_trades_per_second: 1.0, option_checks_per_second: 1.0, option_quote_age_max_seconds: 60.0 }).unwrap();
+        histories.extend(symbols.iter().map(|s| History { symbol: *s, days: market.history(*s, Timeframe::Day1), minutes: market.history(*s, Timeframe::Min1) }));
+    }
     println!("history {:?}: {} days {} minutes", t.elapsed(), histories[0].days.len(), histories[0].minutes.len());
     let settings = Settings { prefix: Label::literal("sim"), version: Label::literal("1.0.0"), seed: 7,
-        horizon_bars: [15, 6, 4, 4, 3, 2, 5, 2, 1, 1], threshold_atr: 0.27, hidden: 32, epochs_max: 30, patience_epochs: 5, batch_rows: 64, learning_rate: 1e-3, weight_decay: 1e-2, test_share: 0.2, validation_share: 0.15, rows_min: 400, rows_max: 60_000, source: "simulated market, seed 7: not the market".into() };
+        horizon_bars: [15, 6, 4, 4, 3, 2, 5, 2, 1, 1], threshold_atr: 0.27, hidden: 32, epochs_max: 30, patience_epochs: 5, batch_rows: 128, learning_rate: rate, weight_decay: 1e-2, test_share: 0.2, validation_share: 0.15, rows_min: 400, rows_max: 400_000, source: "simulated market, seed 7: not the market".into() };
     let out = std::path::Path::new("/tmp/models_try");
     let _ = std::fs::remove_dir_all(out);
     let t = std::time::Instant::now();

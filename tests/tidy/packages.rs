@@ -67,6 +67,8 @@ struct Package {
     name: String,
     /// Dependencies, true for those of tests only.
     uses: Vec<(String, bool)>,
+    /// Integration test binaries.
+    test_binaries: Vec<String>,
 }
 
 fn packages() -> Vec<Package> {
@@ -80,7 +82,8 @@ fn packages() -> Vec<Package> {
         .expect("cargo reads our manifests");
     let of = |p: cargo_metadata::Package| {
         let uses = p.dependencies.into_iter().map(|d| (d.name, d.kind == DependencyKind::Development));
-        Package { name: p.name.to_string(), uses: uses.collect() }
+        let tests = p.targets.iter().filter(|t| t.is_test()).map(|t| t.name.clone()).collect();
+        Package { name: p.name.to_string(), uses: uses.collect(), test_binaries: tests }
     };
     metadata.packages.into_iter().map(of).collect()
 }
@@ -157,7 +160,7 @@ fn the_law_itself_has_no_circle_and_no_core_reaches_a_shell() {
 #[test]
 fn a_forbidden_dependency_is_found() {
     let package = |name: &str, used: &str, for_tests| {
-        vec![Package { name: name.into(), uses: vec![(used.into(), for_tests)] }]
+        vec![Package { name: name.into(), uses: vec![(used.into(), for_tests)], test_binaries: vec![] }]
     };
     assert_eq!(law_of_rooms(&package("risk", "strategy", false)).len(), 1);
     assert_eq!(law_of_rooms(&package("alpaca", "desk", false)).len(), 1);
@@ -169,25 +172,20 @@ fn a_forbidden_dependency_is_found() {
     assert_eq!(law_of_libraries(&package("strategy", "tract-onnx", false)).len(), 1);
 }
 
-/// Rooms keep their tests inside: every further integration binary costs a link on each change.
-#[test]
-fn there_is_one_integration_binary() {
-    for folder in ["engine", "tools"] {
-        for entry in std::fs::read_dir(source::root().join(folder)).expect("it is there").flatten() {
-            let extra = entry.path().join("tests");
-            assert!(!extra.is_dir() || !has_rust_files(&extra), "{} is a second binary", extra.display());
-        }
-    }
+/// Rooms keep their tests inside: every further integration binary costs a link on each change. (A folder
+/// `tests/` makes one a file, unless the manifest says `autotests = false`.)
+fn law_of_test_binaries(packages: &[Package]) -> Vec<String> {
+    let all = packages.iter().flat_map(|p| p.test_binaries.iter().map(move |b| format!("{}::{b}", p.name)));
+    all.filter(|name| name != "wingspread::wingspread")
+        .map(|name| {
+            format!("`{name}` is a second integration binary: move its tests into the room or tests/main.rs")
+        })
+        .collect()
 }
 
-/// True when cargo would make test binaries of what lies in the folder.
-fn has_rust_files(folder: &std::path::Path) -> bool {
-    let manifest = folder.parent().map(|p| p.join("Cargo.toml"));
-    let automatic = manifest
-        .and_then(|m| std::fs::read_to_string(m).ok())
-        .is_some_and(|m| !m.contains("autotests = false"));
-    let lib_owns_it = folder.parent().is_some_and(|p| {
-        std::fs::read_to_string(p.join("lib.rs")).is_ok_and(|lib| lib.contains("mod tests;"))
-    });
-    automatic && !lib_owns_it
+#[test]
+fn there_is_one_integration_binary() {
+    hold_packages("integration binaries", law_of_test_binaries(&packages()));
+    let second = Package { name: "desk".into(), uses: vec![], test_binaries: vec!["replay".into()] };
+    assert_eq!(law_of_test_binaries(&[second]).len(), 1);
 }

@@ -82,7 +82,14 @@ impl Bars {
 
     /// Today's bar so far.
     pub fn today(&self, symbol: Symbol) -> Option<Bar> {
-        self.live_days(symbol).pop()
+        let kept = self.of.get(&symbol)?;
+        let live = &kept.minutes[kept.live_from..];
+        let last = kept.forming.filter(|f| f.priced).map(|f| f.bar).or_else(|| live.last().copied())?;
+        let midnight = last.start.new_york().0.at_new_york(0);
+        let mut minutes = live[live.partition_point(|bar| bar.start < midnight)..].to_vec();
+        minutes.extend(kept.forming.filter(|f| f.priced).map(|f| f.bar));
+        let day = gather(&minutes, Timeframe::Day1).pop();
+        day.map(|bar| Bar { start: midnight, ..bar })
     }
 
     /// The last finished minute.
@@ -114,8 +121,17 @@ impl Kept {
         let fresh = || {
             let zero = Price::ZERO;
             let (volume, trades, turnover) = (0, 0, Money::ZERO);
-            let bar =
-                Bar { start, open: zero, high: zero, low: zero, close: zero, volume, trades, turnover, repaired: false };
+            let bar = Bar {
+                start,
+                open: zero,
+                high: zero,
+                low: zero,
+                close: zero,
+                volume,
+                trades,
+                turnover,
+                repaired: false,
+            };
             Forming { bar, priced: false }
         };
         let forming = self.forming.get_or_insert_with(fresh);

@@ -224,7 +224,7 @@ impl Core {
             Speed::Times(_) => false,
         };
         let Some(due) = self.next_due() else { return self.finish() };
-        if let Some(wait) = self.evening(due) {
+        if let Some(wait) = self.evening() {
             return wait;
         }
         let target = self.pace.target(Some(due));
@@ -265,7 +265,7 @@ impl Core {
 
     /// In the closed market: settles, pauses so that clients can look, and jumps to the next open. `None` when
     /// it is not evening.
-    fn evening(&mut self, due: Timestamp) -> Option<Duration> {
+    fn evening(&mut self) -> Option<Duration> {
         let now = self.now();
         let next = self.source.next_due()?;
         if !self.settings.skip_closed || session::is_open(now) || next.since(now) < JUMP_MIN_NS {
@@ -288,7 +288,6 @@ impl Core {
         if !left.is_zero() && self.stats.days > 0 {
             return Some(left.min(NAP));
         }
-        let _ = due;
         self.jump(next - SECOND);
         Some(Duration::ZERO)
     }
@@ -357,7 +356,9 @@ impl Core {
         self.tape.hear(event);
         let mut done = std::mem::take(&mut self.finished_bars);
         match event {
-            MarketEvent::Trade(Instrument::Stock(symbol), trade) => self.bars.trade(*symbol, trade, &mut done),
+            MarketEvent::Trade(Instrument::Stock(symbol), trade) => {
+                self.bars.trade(*symbol, trade, &mut done)
+            }
             MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, bar, updated: false } => {
                 self.bars.ready_made(*symbol, *bar);
             }
@@ -372,9 +373,19 @@ impl Core {
 
     fn tell_bars(&mut self, done: &mut Vec<(Symbol, Bar)>) {
         for (symbol, bar) in done.drain(..) {
-            self.sessions.offer(&MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, bar, updated: false });
+            self.sessions.offer(&MarketEvent::Bar {
+                symbol,
+                timeframe: Timeframe::Min1,
+                bar,
+                updated: false,
+            });
             if let Some(bar) = self.bars.today(symbol) {
-                self.sessions.offer(&MarketEvent::Bar { symbol, timeframe: Timeframe::Day1, bar, updated: false });
+                self.sessions.offer(&MarketEvent::Bar {
+                    symbol,
+                    timeframe: Timeframe::Day1,
+                    bar,
+                    updated: false,
+                });
             }
         }
     }
@@ -457,6 +468,7 @@ impl Core {
             }
         }
         self.watched.retain(|contract| contract.expiry >= today);
+        self.tape.forget_expired(today);
         if had_day {
             self.note_equity(now);
         }

@@ -19,7 +19,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::PayloadConfig::new(BODY_MAX))
         .route("/stream", web::get().to(socket::open_trading))
         .route("/v2/{feed}", web::get().guard(actix_web::guard::Header("upgrade", "websocket")).to(stocks))
-        .route("/v1beta1/{feed}", web::get().guard(actix_web::guard::Header("upgrade", "websocket")).to(options))
+        .route(
+            "/v1beta1/{feed}",
+            web::get().guard(actix_web::guard::Header("upgrade", "websocket")).to(options),
+        )
         .default_service(web::to(answer));
 }
 

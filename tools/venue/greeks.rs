@@ -35,7 +35,8 @@ pub fn of(contract: &Contract, mid: f64, spot: f64, now: Timestamp) -> Option<(f
         rho: (value(spot, years, vol, RATE + dr) - value(spot, years, vol, RATE - dr)) / (2.0 * dr) / 100.0,
     };
     let round = |x: f64| (x * 1e4).round() / 1e4;
-    let finite = [greeks.delta, greeks.gamma, greeks.theta, greeks.vega, greeks.rho].iter().all(|g| g.is_finite());
+    let finite =
+        [greeks.delta, greeks.gamma, greeks.theta, greeks.vega, greeks.rho].iter().all(|g| g.is_finite());
     finite.then(|| {
         let rounded = GreeksRow {
             delta: round(greeks.delta),

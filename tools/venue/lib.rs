@@ -19,6 +19,9 @@ pub mod source;
 mod tape;
 mod wire;
 
+#[cfg(test)]
+mod trials;
+
 pub use crate::core::Stats;
 pub use settings::{Credentials, Flood, Hold, Limits, Recording, Settings, SourceSettings, Speed};
 
@@ -84,8 +87,10 @@ pub fn start(settings: Settings) -> Result<Venue, StartError> {
     let seed = core.source.seed();
     let (asks, asked) = bounded::<Ask>(ASKS_MAX);
     let shared = web::Data::new(Shared::new(asks.clone(), &settings));
-    let core_thread =
-        std::thread::Builder::new().name("venue-core".into()).spawn(move || core.run(&asked)).map_err(failed)?;
+    let core_thread = std::thread::Builder::new()
+        .name("venue-core".into())
+        .spawn(move || core.run(&asked))
+        .map_err(failed)?;
     let (ready, is_ready) = bounded(1);
     let for_server = shared.clone();
     let serve = move || serve(listener, for_server, &ready);

@@ -81,7 +81,8 @@ impl Pace {
         match self.speed {
             Speed::AsFastAsRead { .. } => Some(Duration::ZERO),
             Speed::Times(times) => {
-                let at = Duration::from_nanos((due.since(from).max(0) as f64 / times.clamp(1.0, 600.0)) as u64);
+                let at =
+                    Duration::from_nanos((due.since(from).max(0) as f64 / times.clamp(1.0, 600.0)) as u64);
                 Some(at.saturating_sub(wall.elapsed()))
             }
         }

@@ -10,6 +10,7 @@ use market::{Contract, Instrument, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 
 /// Number of a session, never used twice.
@@ -22,8 +23,6 @@ pub enum Outgoing {
     Frame(Vec<u8>),
     /// Send a close frame and end.
     Close,
-    /// End without a word, as a broken line would.
-    Abort,
 }
 
 /// The way out to one socket.
@@ -33,14 +32,16 @@ pub struct Line {
     pub out: Sender<Outgoing>,
     /// Frames the client is known to have read (it answered the ping that followed them).
     pub read: Arc<AtomicU64>,
+    /// Told once to end without a word, as a broken line would, whatever still waits.
+    pub cut: Arc<Notify>,
     sent: u64,
     slow: bool,
 }
 
 impl Line {
     /// A line into a socket task.
-    pub fn new(out: Sender<Outgoing>, read: Arc<AtomicU64>) -> Self {
-        Self { out, read, sent: 0, slow: false }
+    pub fn new(out: Sender<Outgoing>, read: Arc<AtomicU64>, cut: Arc<Notify>) -> Self {
+        Self { out, read, cut, sent: 0, slow: false }
     }
 
     /// Hands over a frame; a full queue makes the line slow for good.
@@ -137,7 +138,9 @@ impl Interest {
             MarketEvent::Cancel(s, ..) => self.trades.has(s),
             MarketEvent::Quote(Instrument::Option(c), _) => self.option_quotes.has(c),
             MarketEvent::Trade(Instrument::Option(c), _) => self.option_trades.has(c),
-            MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, updated: false, .. } => self.bars.has(symbol),
+            MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, updated: false, .. } => {
+                self.bars.has(symbol)
+            }
             MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, .. } => self.updated_bars.has(symbol),
             MarketEvent::Bar { symbol, .. } => self.daily_bars.has(symbol),
             MarketEvent::Status(Instrument::Stock(s), _) => self.statuses.has(s),
@@ -281,7 +284,9 @@ impl Sessions {
     pub fn auth_timeout(&mut self, id: SessionId) {
         if self.data.contains_key(&id) && !self.is_logged_in(id) {
             self.tell(id, &Control::error(code::AUTH_TIMEOUT));
-            self.send_off(id, Outgoing::Close);
+            if let Some(session) = self.data.get(&id) {
+                let _ = session.line.out.try_send(Outgoing::Close);
+            }
         }
     }
 
@@ -299,7 +304,8 @@ impl Sessions {
                     session.interest = interest;
                 }
                 self.tell(id, &ack);
-                let fresh = |a: &[Contract], b: &[Contract]| a.iter().filter(|c| !b.contains(c)).copied().collect();
+                let fresh =
+                    |a: &[Contract], b: &[Contract]| a.iter().filter(|c| !b.contains(c)).copied().collect();
                 WatchChange { watch: fresh(&after, &before), unwatch: fresh(&before, &after) }
             }
         }
@@ -355,10 +361,16 @@ impl Sessions {
         for session in self.data.values_mut() {
             session.flush();
         }
-        let slow: Vec<SessionId> =
-            self.data.iter().filter(|(_, s)| s.line.slow).map(|(id, _)| *id).collect();
+        let slow: Vec<SessionId> = self.data.iter().filter(|(_, s)| s.line.slow).map(|(id, _)| *id).collect();
         for id in slow {
             self.drop_slow(id);
+        }
+        for session in self.trading.values_mut().filter(|s| s.line.slow) {
+            // The trading stream has no word for it: an update was lost, so the line is cut.
+            self.slow_dropped += 1;
+            session.line.slow = false;
+            session.listens = false;
+            session.line.cut.notify_one();
         }
     }
 
@@ -412,17 +424,8 @@ impl Sessions {
 
     /// Ends every socket without a word.
     pub fn drop_all(&mut self) {
-        let ids: Vec<_> = self.data.keys().chain(self.trading.keys()).copied().collect();
-        for id in ids {
-            self.send_off(id, Outgoing::Abort);
-        }
-    }
-
-    fn send_off(&mut self, id: SessionId, word: Outgoing) {
-        let line = self.data.get(&id).map(|s| &s.line).or_else(|| self.trading.get(&id).map(|s| &s.line));
-        if let Some(line) = line {
-            let _ = line.out.try_send(word);
-        }
+        let lines = self.data.values().map(|s| &s.line).chain(self.trading.values().map(|s| &s.line));
+        lines.for_each(|line| line.cut.notify_one());
     }
 
     /// Sockets open: data and trading.

@@ -11,6 +11,7 @@ use alpaca::trading::{TradingAction, TradingMessage};
 use alpaca::wire::{DataFeed, Encoding};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
@@ -33,6 +34,7 @@ struct Pipe {
     shared: web::Data<Shared>,
     session: Session,
     read: Arc<AtomicU64>,
+    cut: Arc<Notify>,
     sent: u64,
     logged_in_by: Option<Instant>,
 }
@@ -59,7 +61,7 @@ pub async fn open_data(
         return Ok(response);
     }
     let (pipe, out) = pipe(shared, session, Kind::Data(encoding), keys.is_none());
-    let (id, line) = (pipe.id, Line::new(out.0, pipe.read.clone()));
+    let (id, line) = (pipe.id, Line::new(out.0, pipe.read.clone(), pipe.cut.clone()));
     pipe.shared.tell(move |core| {
         core.sessions.open_data(id, feed, encoding, line);
         if let Some(keys) = keys {
@@ -79,7 +81,7 @@ pub async fn open_trading(
 ) -> actix_web::Result<HttpResponse> {
     let (response, session, stream) = actix_ws::handle(&request, body)?;
     let (pipe, out) = pipe(shared, session, Kind::Trading, false);
-    let (id, line) = (pipe.id, Line::new(out.0, pipe.read.clone()));
+    let (id, line) = (pipe.id, Line::new(out.0, pipe.read.clone(), pipe.cut.clone()));
     pipe.shared.tell(move |core| core.sessions.open_trading(id, line));
     let stream = stream.max_frame_size(CLIENT_MESSAGE_MAX).aggregate_continuations();
     rt::spawn(pipe.carry(stream.max_continuation_size(CLIENT_MESSAGE_MAX), out.1));
@@ -93,7 +95,8 @@ fn pipe(shared: web::Data<Shared>, session: Session, kind: Kind, must_log_in: bo
     let logged_in_by = must_log_in.then(|| Instant::now() + shared.limits.auth_timeout);
     let id = shared.next_session();
     let read = Arc::new(AtomicU64::new(0));
-    (Pipe { id, kind, shared, session, read, sent: 0, logged_in_by }, out)
+    let cut = Arc::new(Notify::new());
+    (Pipe { id, kind, shared, session, read, cut, sent: 0, logged_in_by }, out)
 }
 
 impl Pipe {
@@ -102,7 +105,7 @@ impl Pipe {
         let every = self.shared.limits.ping_every;
         let mut pings = interval_at(Instant::now() + every, every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let log_in_by = self.logged_in_by;
+        let (log_in_by, cut) = (self.logged_in_by, self.cut.clone());
         loop {
             let deadline = self.logged_in_by.unwrap_or_else(|| Instant::now() + 24 * 60 * every);
             let goes_on = tokio::select! {
@@ -114,6 +117,7 @@ impl Pipe {
                     Some(Ok(message)) => self.hear(message).await,
                     Some(Err(_)) | None => false,
                 },
+                () = cut.notified() => false,
                 _ = pings.tick() => self.session.ping(b"").await.is_ok(),
                 () = sleep_until(deadline), if log_in_by.is_some() && self.logged_in_by.is_some() => {
                     self.logged_in_by = None;
@@ -138,7 +142,6 @@ impl Pipe {
                 let _ = self.session.clone().close(Some(CloseReason::from(CloseCode::Normal))).await;
                 return false;
             }
-            Outgoing::Abort => return false,
         };
         let sent = match self.kind {
             // The codec writes ASCII; lossy costs nothing then.

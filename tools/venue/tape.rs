@@ -1,7 +1,7 @@
 //! What was said lately: the newest quotes and trades of each instrument, for the data REST.
 
 use market::quote::{MarketEvent, Quote, Trade};
-use market::Instrument;
+use market::{Date, Instrument};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Quotes and trades kept of each share, newest last.
@@ -39,6 +39,11 @@ impl Tape {
             }
             _ => {}
         }
+    }
+
+    /// Forgets contracts that expired before `today`.
+    pub fn forget_expired(&mut self, today: Date) {
+        self.of.retain(|instrument, _| instrument.contract().is_none_or(|c| c.expiry >= today));
     }
 
     /// What is remembered of an instrument.

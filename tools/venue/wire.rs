@@ -1,12 +1,12 @@
 //! What the exchange keeps, in the broker's words.
 
+use alpaca::Decimal;
 use alpaca::account::{ActivityBody, ErrorBody, PositionBody};
 use alpaca::orders::{LegExecution, Order, TradeUpdate};
 use alpaca::words::{
-    ActivityType, AssetClass, Intent, OrderClass, OrderKind, OrderStatus, PositionSide, SideWord, TimeInForce,
-    UpdateEvent,
+    ActivityType, AssetClass, Intent, OrderClass, OrderKind, OrderStatus, PositionSide, SideWord,
+    TimeInForce, UpdateEvent,
 };
-use alpaca::Decimal;
 use exchange::{Activity, ActivityDetail, OrderEvent, OrderLeg, PositionView, Refusal, Uuid, asset_id};
 use market::{Contract, Instrument};
 use std::collections::BTreeMap;
@@ -179,7 +179,16 @@ pub fn activity(row: &Activity) -> ActivityBody {
         out.description = Some(text.into());
     };
     match &row.detail {
-        ActivityDetail::Fill { order_id, instrument, quantity, price, cumulative, leaves, sell_short, .. } => {
+        ActivityDetail::Fill {
+            order_id,
+            instrument,
+            quantity,
+            price,
+            cumulative,
+            leaves,
+            sell_short,
+            ..
+        } => {
             out.kind = Some(if *leaves == 0 { "fill" } else { "partial_fill" }.into());
             out.transaction_time = Some(row.at);
             out.symbol = Some(instrument.to_string());

@@ -24,7 +24,11 @@ pub(super) fn compile(file: &Path, root: &Node, report: &mut Report) -> Option<V
         let before = page.report.len();
         let Some(ensemble) = ensemble(&mut page, node, called("ensemble", i, node)) else { continue };
         if ensembles.iter().any(|e| e.name == ensemble.name) {
-            page.fault(node.at, format!("a second ensemble is called `{}`", ensemble.name), "give it another name");
+            page.fault(
+                node.at,
+                format!("a second ensemble is called `{}`", ensemble.name),
+                "give it another name",
+            );
         }
         if let (Err(fault), true) = (ensemble.check(), page.report.len() == before) {
             page.fault(node.at, fault.to_string(), "give weights of 0 or more, at least one of them above 0");
@@ -37,9 +41,9 @@ pub(super) fn compile(file: &Path, root: &Node, report: &mut Report) -> Option<V
 fn ensemble(page: &mut Page<'_>, node: &Node, called: String) -> Option<Ensemble> {
     let record = page.record(node, called, &["name", "rule", "quorum", "weights"])?;
     let name = page.text(&record, "name", Kind::Name).and_then(|t| t.parse().ok());
-    let rule = page.text(&record, "rule", Kind::Word(&["weighted_mean", "mean_of_logits"])).map(|rule| {
-        if rule == "weighted_mean" { Rule::WeightedMean } else { Rule::MeanOfLogits }
-    });
+    let rule = page
+        .text(&record, "rule", Kind::Word(&["weighted_mean", "mean_of_logits"]))
+        .map(|rule| if rule == "weighted_mean" { Rule::WeightedMean } else { Rule::MeanOfLogits });
     let quorum = page.number(&record, "quorum", QUORUM);
     let weights = weights(page, &record);
     Some(Ensemble { name: name?, rule: rule?, quorum: quorum? as f32, weights: weights? })
@@ -47,7 +51,11 @@ fn ensemble(page: &mut Page<'_>, node: &Node, called: String) -> Option<Ensemble
 
 /// Weights by timeframe; one left out is 0.
 fn weights(page: &mut Page<'_>, record: &Record<'_>) -> Option<[f32; Timeframe::COUNT]> {
-    let node = page.need(record, "weights", "write {1min: 1, 5min: 2} and so on; a timeframe left out has no voice")?;
+    let node = page.need(
+        record,
+        "weights",
+        "write {1min: 1, 5min: 2} and so on; a timeframe left out has no voice",
+    )?;
     let given = page.record(node, format!("`weights` of {}", record.called), &TIMEFRAMES)?;
     let mut weights = [0.0; Timeframe::COUNT];
     let mut sound = true;

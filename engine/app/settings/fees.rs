@@ -5,7 +5,7 @@ use super::fault::Report;
 use super::record::{Page, Record, called};
 use super::typed::{Kind, Value, shown};
 use super::yaml::{Node, What};
-use market::fees::{Basis, Class, FeeKind, Rate, Schedule};
+use market::fees::{Basis, Class, Classes, FeeKind, Rate, Schedule};
 use market::order::{Effect, Side};
 use std::path::Path;
 
@@ -26,10 +26,15 @@ pub(super) fn compile(file: &Path, root: &Node, report: &mut Report) -> Option<S
     let rows: Vec<Option<Rate>> =
         items.iter().enumerate().map(|(i, node)| rate(&mut page, node, called("rate", i, node))).collect();
     // Rows that could not be read have been reported; the others are held against each other.
-    let places: Vec<_> = items.iter().zip(&rows).filter(|(_, row)| row.is_some()).map(|(n, _)| n.at).collect();
+    let places: Vec<_> =
+        items.iter().zip(&rows).filter(|(_, row)| row.is_some()).map(|(n, _)| n.at).collect();
     let schedule = Schedule { broker: broker?, rates: rows.into_iter().flatten().collect() };
     for (row, fault) in schedule.faults() {
-        page.fault(places[row], format!("rate {} {fault}", row + 1), "every row stands for itself from its date on");
+        page.fault(
+            places[row],
+            format!("rate {} {fault}", row + 1),
+            "every row stands for itself from its date on",
+        );
     }
     Some(schedule)
 }
@@ -76,7 +81,7 @@ fn optional_word(
     Some(value.and_then(|v| if let Value::Text(text) = v { Some(text) } else { None }))
 }
 
-fn classes(page: &mut Page<'_>, record: &Record<'_>) -> Option<arrayvec::ArrayVec<Class, 4>> {
+fn classes(page: &mut Page<'_>, record: &Record<'_>) -> Option<Classes> {
     let node = page.need(record, "on", "write what it is charged on, such as [option]")?;
     let names = match super::typed::read(node, Kind::Names) {
         Ok(Value::Names(names)) => names,
@@ -84,7 +89,7 @@ fn classes(page: &mut Page<'_>, record: &Record<'_>) -> Option<arrayvec::ArrayVe
     };
     let all = [Class::Stock, Class::Delivery, Class::Option, Class::IndexOption];
     let class = |name: &str| CLASSES.iter().zip(all).find(|(n, _)| **n == name).map(|(_, c)| c);
-    let read: Option<arrayvec::ArrayVec<Class, 4>> = names.iter().map(|n| class(n.as_str())).collect();
+    let read: Option<Classes> = names.iter().map(|n| class(n.as_str())).collect();
     if names.is_empty() || read.is_none() {
         let found = format!("`on` of {} is not a list of known things", record.called);
         page.fault(node.at, found, format!("write a list of: {}", CLASSES.join(", ")));
@@ -108,7 +113,11 @@ fn nanos_of(page: &mut Page<'_>, record: &Record<'_>, key: &'static str) -> Opti
     let read = billionths(text);
     if read.is_none() {
         let found = format!("`{key}` of {} is `{}`, not such an amount", record.called, shown(text));
-        page.fault(node.at, found, "write dollars from 0 to 1000000 with at most nine decimals, such as 0.0000206");
+        page.fault(
+            node.at,
+            found,
+            "write dollars from 0 to 1000000 with at most nine decimals, such as 0.0000206",
+        );
     }
     read
 }

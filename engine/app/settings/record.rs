@@ -41,11 +41,19 @@ impl Page<'_> {
         match node.map(|n| (&n.what, n)) {
             Some((What::List(items), _)) => Some(items),
             Some((_, node)) => {
-                self.fault(node.at, format!("`{key}` is {}", node.kind()), format!("write `{key}:` and a list of items below it, each beginning with `-`"));
+                self.fault(
+                    node.at,
+                    format!("`{key}` is {}", node.kind()),
+                    format!("write `{key}:` and a list of items below it, each beginning with `-`"),
+                );
                 None
             }
             None => {
-                self.fault(root.at, format!("there is no `{key}`"), format!("write `{key}:` and a list below it"));
+                self.fault(
+                    root.at,
+                    format!("there is no `{key}`"),
+                    format!("write `{key}:` and a list below it"),
+                );
                 None
             }
         }
@@ -83,7 +91,12 @@ impl Page<'_> {
     }
 
     /// The node of a key that must be there.
-    pub(super) fn need<'n>(&mut self, record: &Record<'n>, key: &'static str, remedy: &str) -> Option<&'n Node> {
+    pub(super) fn need<'n>(
+        &mut self,
+        record: &Record<'n>,
+        key: &'static str,
+        remedy: &str,
+    ) -> Option<&'n Node> {
         let found = record.node(key);
         if found.is_none() {
             self.fault(record.at, format!("{} lacks `{key}`", record.called), remedy);
@@ -98,7 +111,12 @@ impl Page<'_> {
     }
 
     /// A value that may be left out: `Some(None)` when it is, `None` when it is wrong.
-    pub(super) fn optional(&mut self, record: &Record<'_>, key: &'static str, kind: Kind) -> Option<Option<Value>> {
+    pub(super) fn optional(
+        &mut self,
+        record: &Record<'_>,
+        key: &'static str,
+        kind: Kind,
+    ) -> Option<Option<Value>> {
         match record.node(key) {
             Some(node) => self.read(record, key, node, kind).map(Some),
             None => Some(None),
@@ -134,11 +152,6 @@ impl Page<'_> {
 impl<'n> Record<'n> {
     pub(super) fn node(&self, key: &str) -> Option<&'n Node> {
         self.given.iter().find(|(k, _)| *k == key).map(|(_, node)| *node)
-    }
-
-    /// Where a key's value stands, or the record when it has none.
-    pub(super) fn place(&self, key: &str) -> Place {
-        self.node(key).map_or(self.at, |node| node.at)
     }
 }
 

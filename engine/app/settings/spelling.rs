@@ -1,14 +1,17 @@
 //! The nearest known word to one that is not known.
 
-/// The candidate with the fewest edits, when those are few for its length.
+use std::cmp::Reverse;
+
+/// The candidate with the fewest edits, when those are few for its length; of equals the one that begins alike.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase().replace('-', "_");
+    let alike = |c: &str| lower.chars().zip(c.chars()).take_while(|(a, b)| a == b).count();
     candidates
         .into_iter()
-        .map(|c| (edits(&lower, c), c))
+        .map(|c| (edits(&lower, c), Reverse(alike(c)), c))
         .min()
-        .filter(|(n, c)| *n <= (c.len() / 3).max(1))
-        .map(|(_, c)| c)
+        .filter(|(n, _, c)| *n <= (c.len() / 3).max(1))
+        .map(|(_, _, c)| c)
 }
 
 /// Insertions, deletions and replacements between two words (Levenshtein), swapped neighbours counted as one.

@@ -25,7 +25,11 @@ pub(super) fn compile(file: &Path, root: &Node, report: &mut Report) -> Option<V
         let before = page.report.len();
         let Some(structure) = structure(&mut page, node, called("structure", i, node)) else { continue };
         if structures.iter().any(|s| s.name == structure.name) {
-            page.fault(node.at, format!("a second structure is called `{}`", structure.name), "give it another name");
+            page.fault(
+                node.at,
+                format!("a second structure is called `{}`", structure.name),
+                "give it another name",
+            );
         }
         // What the room itself can check, unless something has been said already.
         if let (Err(fault), true) = (structure.check(), page.report.len() == before) {
@@ -39,11 +43,12 @@ pub(super) fn compile(file: &Path, root: &Node, report: &mut Report) -> Option<V
 fn structure(page: &mut Page<'_>, node: &Node, called: String) -> Option<Structure> {
     let record = page.record(node, called, &["name", "view", "days", "reward_min", "legs"])?;
     let name = page.text(&record, "name", Kind::Name).and_then(|t| t.parse().ok());
-    let view = page.text(&record, "view", Kind::Word(&["bullish", "neutral", "bearish"])).map(|v| match &*v {
-        "bullish" => View::Bullish,
-        "bearish" => View::Bearish,
-        _ => View::Neutral,
-    });
+    let view =
+        page.text(&record, "view", Kind::Word(&["bullish", "neutral", "bearish"])).map(|v| match &*v {
+            "bullish" => View::Bullish,
+            "bearish" => View::Bearish,
+            _ => View::Neutral,
+        });
     let days = days(page, &record);
     let reward_min = page.number(&record, "reward_min", REWARD);
     let legs = legs(page, &record);
@@ -61,7 +66,11 @@ fn days(page: &mut Page<'_>, record: &Record<'_>) -> Option<Days> {
 fn legs(page: &mut Page<'_>, record: &Record<'_>) -> Option<Vec<LegTemplate>> {
     let node = page.need(record, "legs", "write a list of legs")?;
     let What::List(items) = &node.what else {
-        page.fault(node.at, format!("`legs` of {} is {}", record.called, node.kind()), "write a list of legs");
+        page.fault(
+            node.at,
+            format!("`legs` of {} is {}", record.called, node.kind()),
+            "write a list of legs",
+        );
         return None;
     };
     if items.is_empty() || items.len() > LEGS_MAX {
@@ -96,7 +105,8 @@ fn leg(page: &mut Page<'_>, node: &Node, called: String) -> Option<LegTemplate> 
 }
 
 fn pick(page: &mut Page<'_>, leg: &Record<'_>) -> Option<Pick> {
-    let remedy = "write {delta: {target: 0.25, tolerance: 0.1}} or {width: {from: LEG, dollars: -5, tolerance: 1}}";
+    let remedy =
+        "write {delta: {target: 0.25, tolerance: 0.1}} or {width: {from: LEG, dollars: -5, tolerance: 1}}";
     let node = page.need(leg, "pick", remedy)?;
     let called = format!("`pick` of {}", leg.called);
     let way = page.record(node, called, &["delta", "width"])?;

@@ -114,13 +114,17 @@ fn scalar(text: &str, kind: Kind) -> Result<Value, Refusal> {
         Kind::Span { least, most } => measured(text, kind, SPANS, least, most, "not a time with a unit"),
         Kind::Bytes { least, most } => measured(text, kind, SIZES, least, most, "not a size with a unit"),
         Kind::Dollars { least, most } => match text.replace('_', "").parse::<Money>() {
-            Ok(m) if m >= Money::from_dollars(least) && m <= Money::from_dollars(most) => Ok(Value::Dollars(m)),
+            Ok(m) if m >= Money::from_dollars(least) && m <= Money::from_dollars(most) => {
+                Ok(Value::Dollars(m))
+            }
             Ok(_) => refuse("out of range"),
             Err(_) => refuse("not an amount in dollars"),
         },
         Kind::Word(words) if words.contains(&text) => Ok(Value::Text(text.into())),
         Kind::Word(words) => match nearest(text, words.iter().copied()) {
-            Some(word) => Err((format!("is `{}`", shown(text)), format!("did you mean `{word}`? {}", describe(kind)))),
+            Some(word) => {
+                Err((format!("is `{}`", shown(text)), format!("did you mean `{word}`? {}", describe(kind))))
+            }
             None => refuse("not a word known here"),
         },
         Kind::Name => match text.parse::<Label>() {
@@ -135,7 +139,11 @@ fn scalar(text: &str, kind: Kind) -> Result<Value, Refusal> {
         Kind::Path => Ok(Value::Text(text.into())),
         Kind::Url(starts) => {
             let known = starts.iter().any(|start| text.len() > start.len() && text.starts_with(start));
-            if known { Ok(Value::Text(text.trim_end_matches('/').into())) } else { refuse("not such an address") }
+            if known {
+                Ok(Value::Text(text.trim_end_matches('/').into()))
+            } else {
+                refuse("not such an address")
+            }
         }
         Kind::Names | Kind::Symbols { .. } => refuse("not a list"),
     }
@@ -208,7 +216,8 @@ fn measured(
 /// `HH:MM` in seconds after midnight.
 fn clock(text: &str) -> Option<i64> {
     let (hours, minutes) = text.split_once(':')?;
-    let number = |t: &str, below: i64| t.parse::<i64>().ok().filter(|n| t.len() == 2 && (0..below).contains(n));
+    let number =
+        |t: &str, below: i64| t.parse::<i64>().ok().filter(|n| t.len() == 2 && (0..below).contains(n));
     Some(number(hours, 24)? * 3600 + number(minutes, 60)? * 60)
 }
 

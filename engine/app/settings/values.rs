@@ -6,9 +6,10 @@ use super::table::{SECTIONS, Setting, TABLE, find};
 use super::typed::{self, Value};
 use super::yaml::{self, Key, Node, Place, What};
 use market::{Date, Label, Money, Price, Symbol};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::{cell::RefCell, collections::BTreeSet};
 
 /// What to do about a key in a file.
 const KEY_REMEDY: &str = "remove it, set APCA_API_KEY_ID and APCA_API_SECRET_KEY in the environment, and have the key \
@@ -19,6 +20,7 @@ pub(super) struct Values {
     file: PathBuf,
     values: BTreeMap<&'static str, (Value, Place)>,
     /// Keys asked for, to find settings nobody reads.
+    #[cfg(test)]
     asked: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -37,25 +39,43 @@ impl Values {
         }
         for setting in missing {
             let found = format!("`{}` is missing", setting.key);
-            report.add(file, Place::START, found, format!("{}: {}", setting.key, typed::describe(setting.kind)));
+            report.add(
+                file,
+                Place::START,
+                found,
+                format!("{}: {}", setting.key, typed::describe(setting.kind)),
+            );
         }
         for setting in TABLE {
             given.entry(setting.key).or_insert_with(|| (default_of(setting), Place::START));
         }
-        Self { file: file.into(), values: given, asked: RefCell::default() }
+        Self {
+            file: file.into(),
+            values: given,
+            #[cfg(test)]
+            asked: RefCell::default(),
+        }
     }
 
     /// Reports a setting that cannot be used together with others.
-    pub(super) fn fault(&self, report: &mut Report, key: &'static str, found: String, remedy: impl Into<String>) {
+    pub(super) fn fault(
+        &self,
+        report: &mut Report,
+        key: &'static str,
+        found: String,
+        remedy: impl Into<String>,
+    ) {
         report.add(&self.file, self.get(key).1, found, remedy);
     }
 
     fn get(&self, key: &'static str) -> &(Value, Place) {
+        #[cfg(test)]
         self.asked.borrow_mut().insert(key);
         self.values.get(key).expect("every key asked for is in the table")
     }
 
     /// Settings of the table nobody asked for.
+    #[cfg(test)]
     pub(super) fn unread(&self) -> Vec<&'static str> {
         let asked = self.asked.borrow();
         TABLE.iter().map(|s| s.key).filter(|key| !asked.contains(key)).collect()
@@ -180,7 +200,12 @@ impl Reader<'_> {
     fn root(&mut self, root: &Node) {
         let What::Map(pairs) = &root.what else {
             let found = format!("the file holds {}", root.kind());
-            self.report.add(self.file, root.at, found, "write `key: value` lines, such as `endpoint: embedded`");
+            self.report.add(
+                self.file,
+                root.at,
+                found,
+                "write `key: value` lines, such as `endpoint: embedded`",
+            );
             return;
         };
         for (key, node) in pairs {
@@ -249,7 +274,8 @@ impl Reader<'_> {
         match &node.what {
             What::Scalar { text, .. } if named || looks_like_a_key(text) => {
                 let name = key.map_or("this", |k| &k.name);
-                let found = format!("`{name}` looks like a key of the broker; keys are never read from a file");
+                let found =
+                    format!("`{name}` looks like a key of the broker; keys are never read from a file");
                 self.report.add(self.file, key.map_or(node.at, |k| k.at), found, KEY_REMEDY);
             }
             What::Scalar { .. } => {}
@@ -265,13 +291,13 @@ impl Reader<'_> {
         let place = if section.is_empty() { "at the top".into() } else { format!("in `{section}`") };
         let found = format!("`{}` is no setting {place}", key.name);
         let elsewhere = TABLE.iter().find(|s| s.split().1 == key.name);
-        let remedy = match (nearest(&key.name, known.iter().copied()), elsewhere) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, Some(other)) => match other.split() {
-                ("", _) => "it belongs at the top, without indentation".into(),
-                (section, _) => format!("it belongs in `{section}`"),
+        let remedy = match elsewhere.map(Setting::split) {
+            Some(("", _)) => "it belongs at the top, without indentation".into(),
+            Some((section, _)) => format!("it belongs in `{section}`"),
+            None => match nearest(&key.name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("remove it; known {place}: {}", known.join(", ")),
             },
-            (None, None) => format!("remove it; known {place}: {}", known.join(", ")),
         };
         self.report.add(self.file, key.at, found, remedy);
     }
@@ -279,13 +305,16 @@ impl Reader<'_> {
 
 fn names_a_secret(name: &str) -> bool {
     let name = name.to_lowercase();
-    ["apca", "api_key", "apikey", "secret", "password", "token", "key_id"].iter().any(|word| name.contains(word))
+    ["apca", "api_key", "apikey", "secret", "password", "token", "key_id"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// True for what looks like a key id of the broker (`PK…`, `AK…`, `CK…`) or one of its 40-letter secrets.
 pub(super) fn looks_like_a_key(text: &str) -> bool {
     let upper = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let id = upper && (16..=26).contains(&text.len()) && ["PK", "AK", "CK"].iter().any(|p| text.starts_with(p));
+    let id =
+        upper && (16..=26).contains(&text.len()) && ["PK", "AK", "CK"].iter().any(|p| text.starts_with(p));
     let mixed = text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().any(|b| b.is_ascii_alphabetic());
     let secret = (40..=44).contains(&text.len()) && mixed && text.bytes().all(|b| b.is_ascii_alphanumeric());
     id || secret

@@ -81,7 +81,7 @@ impl Listing {
         let days = f64::from(contract.expiry.days_since(today).max(0)) + 1.0;
         let width = p.vol * (days / 365.0).sqrt();
         let away = (contract.strike().dollars() / p.level).ln() / width;
-        let round = if contract.strike_mils % 5_000 == 0 { 2.0 } else { 1.0 };
+        let round = if contract.strike_mils.is_multiple_of(5_000) { 2.0 } else { 1.0 };
         let monthly = if is_monthly(contract.expiry) { 2.5 } else { 1.0 };
         let near = (-0.25 * away * away).exp() + 0.02;
         let open_interest =

@@ -9,7 +9,8 @@ use exchange::{ActivityFilter, ActivityType, Uuid, asset_id};
 
 /// `GET /account`
 pub fn account(core: &mut Core) -> Result<Reply, Reply> {
-    let view = core.exchange.account_view(core.account).ok_or_else(|| Reply::not_found("account not found"))?;
+    let view =
+        core.exchange.account_view(core.account).ok_or_else(|| Reply::not_found("account not found"))?;
     let number = view.id.to_string();
     let before = market::session::previous_session(core.today()).map(|s| s.date.to_string());
     let blocked = view.configuration.trading_blocked;
@@ -51,7 +52,8 @@ pub fn configure(core: &mut Core, call: &Call) -> Result<Reply, Reply> {
         }
     }
     let wanted: AccountConfiguration = serde_json::from_value(merged).map_err(|e| bad(e.to_string()))?;
-    let view = core.exchange.account_view(core.account).ok_or_else(|| Reply::not_found("account not found"))?;
+    let view =
+        core.exchange.account_view(core.account).ok_or_else(|| Reply::not_found("account not found"))?;
     let configuration = exchange::Configuration {
         suspend_trade: wanted.suspend_trade,
         no_shorting: wanted.no_shorting,

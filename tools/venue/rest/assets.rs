@@ -162,7 +162,8 @@ pub fn contracts(core: &mut Core, call: &Call) -> Result<Reply, Reply> {
             found.extend(core.source.contracts(symbol, today).into_iter().filter(|c| filter.takes(c)));
         }
     }
-    let option_contracts: Vec<_> = found.iter().skip(offset).take(limit).map(|c| contract_body(core, c)).collect();
+    let option_contracts: Vec<_> =
+        found.iter().skip(offset).take(limit).map(|c| contract_body(core, c)).collect();
     let end = offset + option_contracts.len();
     let next_page_token = (end < found.len()).then(|| end.to_string());
     Ok(Reply::json(&ContractPage { option_contracts, next_page_token }))

@@ -68,7 +68,8 @@ fn contracts(call: &Call) -> Result<Vec<Contract>, Reply> {
         return Err(Reply::bare(400, "too many symbols: at most 100 contracts"));
     }
     let read = |name: &str| {
-        Contract::parse_occ(name.as_bytes()).ok_or_else(|| Reply::bare(400, &format!("invalid symbol: {name}")))
+        Contract::parse_occ(name.as_bytes())
+            .ok_or_else(|| Reply::bare(400, &format!("invalid symbol: {name}")))
     };
     let mut found = names.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     found.sort();

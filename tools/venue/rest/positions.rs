@@ -32,7 +32,9 @@ pub fn list(core: &mut Core) -> Result<Reply, Reply> {
 pub fn get(core: &mut Core, name: &str) -> Result<Reply, Reply> {
     let instrument = held(core, name)?;
     let position = core.exchange.position(core.account, instrument);
-    position.map(|p| Reply::json(&wire::position(&p))).ok_or_else(|| Reply::not_found("position does not exist"))
+    position
+        .map(|p| Reply::json(&wire::position(&p)))
+        .ok_or_else(|| Reply::not_found("position does not exist"))
 }
 
 /// `DELETE /positions/{symbol or id}`
@@ -40,10 +42,14 @@ pub fn close(core: &mut Core, name: &str, call: &Call) -> Result<Reply, Reply> {
     let instrument = held(core, name)?;
     let whole = |d: Decimal| d.to_whole().and_then(|n| u32::try_from(n).ok());
     let part = match (call.parsed::<Decimal>("qty")?, call.parsed::<Decimal>("percentage")?) {
-        (Some(qty), _) => PositionPart::Quantity(whole(qty).ok_or_else(|| Reply::bad("qty", &qty.to_string()))?),
+        (Some(qty), _) => {
+            PositionPart::Quantity(whole(qty).ok_or_else(|| Reply::bad("qty", &qty.to_string()))?)
+        }
         (None, Some(percent)) => {
             let bps = Decimal::from_billionths(percent.billionths() * 100);
-            PositionPart::BasisPoints(whole(bps).ok_or_else(|| Reply::bad("percentage", &percent.to_string()))?)
+            PositionPart::BasisPoints(
+                whole(bps).ok_or_else(|| Reply::bad("percentage", &percent.to_string()))?,
+            )
         }
         (None, None) => PositionPart::All,
     };
@@ -55,7 +61,8 @@ pub fn close(core: &mut Core, name: &str, call: &Call) -> Result<Reply, Reply> {
 /// `DELETE /positions`
 pub fn close_all(core: &mut Core, call: &Call) -> Result<Reply, Reply> {
     let cancel = call.flag("cancel_orders");
-    let results = core.with_exchange(|ex, account, now, out| ex.close_all_positions(now, account, cancel, out));
+    let results =
+        core.with_exchange(|ex, account, now, out| ex.close_all_positions(now, account, cancel, out));
     let items: Vec<BulkCloseItem> = results
         .into_iter()
         .map(|(instrument, result)| {

@@ -113,7 +113,8 @@ pub(super) fn paged<K: ToString, T: Serialize>(
         }
         left -= here - skip;
         if here > skip {
-            let values = rows[skip..here].iter().map(|(_, row)| serde_json::to_value(row).unwrap_or_default());
+            let values =
+                rows[skip..here].iter().map(|(_, row)| serde_json::to_value(row).unwrap_or_default());
             page.insert(name, values.collect());
         }
     }

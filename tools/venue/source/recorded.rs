@@ -128,7 +128,9 @@ impl Recorded {
 
 fn contract_of(event: &MarketEvent) -> Option<Contract> {
     match event {
-        MarketEvent::Quote(Instrument::Option(c), _) | MarketEvent::Trade(Instrument::Option(c), _) => Some(*c),
+        MarketEvent::Quote(Instrument::Option(c), _) | MarketEvent::Trade(Instrument::Option(c), _) => {
+            Some(*c)
+        }
         MarketEvent::OpenInterest(figure) => Some(figure.contract),
         _ => None,
     }

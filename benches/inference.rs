@@ -1,0 +1,31 @@
+//! What one and what ten plans through tract cost, batch one, on one thread.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use forecast::Plan;
+use std::hint::black_box;
+
+fn plans(c: &mut Criterion) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/onnx/good/mlp_32_64_32_3.onnx");
+    let bytes = std::fs::read(path).expect("golden file in the repository");
+    let compiled = onnx::compile(&bytes, 32, &onnx::Limits::TABULAR).expect("a good model");
+    let mut ten: Vec<Box<dyn Plan>> = (0..10).map(|_| compiled.spawn()).collect();
+    let row: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
+    let mut out = [0.0; 3];
+    let mut group = c.benchmark_group("mlp 32-64-32-3");
+    group.bench_function("one plan", |b| b.iter(|| ten[0].predict(black_box(&row), &mut out)));
+    group.bench_function("ten plans", |b| {
+        b.iter(|| {
+            for plan in &mut ten {
+                // A fault would show in the tests; here only the time matters.
+                let _ = plan.predict(black_box(&row), &mut out);
+            }
+        });
+    });
+    group.bench_function("load", |b| {
+        b.iter(|| onnx::compile(black_box(&bytes), 32, &onnx::Limits::TABULAR));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, plans);
+criterion_main!(benches);

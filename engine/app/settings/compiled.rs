@@ -1,0 +1,440 @@
+//! Values to the plain settings every room asks for, and the checks that need more than one of them.
+
+use super::fault::Report;
+use super::values::Values;
+use forecast::ensemble::Ensemble;
+use market::fees::Schedule;
+use market::time::MS;
+use market::{Date, Label, Money, Symbol};
+use std::path::PathBuf;
+use std::time::Duration;
+use strategy::structures::Structure;
+
+/// Everything that can be set, in the words of the rooms that use it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where orders go.
+    pub endpoint: Endpoint,
+    /// Addresses of the broker; unused with the embedded market.
+    pub endpoints: Endpoints,
+    /// The embedded market.
+    pub venue: Venue,
+    /// The underlyings.
+    pub symbols: Vec<Symbol>,
+    /// What each symbol's core is set to (the same for all).
+    pub strategy: strategy::Settings,
+    /// Every ensemble there is, the chosen one among them.
+    pub ensembles: Vec<Ensemble>,
+    /// Every structure there is, the chosen ones among them.
+    pub structures: Vec<Structure>,
+    /// What the gate is set to; its book holds the fee schedule.
+    pub risk: risk::Settings,
+    /// How orders walk.
+    pub execution: execution::Settings,
+    /// How much is listened to.
+    pub feed: Feed,
+    /// The folder of models.
+    pub models: Models,
+    /// Where the journal is.
+    pub journal_folder: PathBuf,
+    /// Whether market data goes on record too; without it a run cannot be replayed.
+    pub keep_inputs: bool,
+    /// The journal.
+    pub journal: journal::Settings,
+    /// Threads, queues and waits.
+    pub engine: EngineSettings,
+}
+
+/// Where orders go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A market started on this machine.
+    Embedded,
+    /// The broker's paper account.
+    AlpacaPaper,
+    /// Whatever the addresses say.
+    Custom,
+}
+
+/// Addresses of the broker, without a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// REST for orders and account.
+    pub trading: String,
+    /// REST for market data.
+    pub data: String,
+    /// Stock quotes and trades.
+    pub stock_stream: String,
+    /// Option quotes.
+    pub option_stream: String,
+    /// Reports of orders.
+    pub order_stream: String,
+}
+
+/// The embedded market.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Venue {
+    /// Market seconds a second, 1 to 600.
+    pub speed: f64,
+    /// What the market is made from.
+    pub seed: u64,
+    /// Port on loopback; 0 takes a free one.
+    pub port: u16,
+    /// Cash of the account at the start.
+    pub cash: Money,
+    /// The first simulated day.
+    pub first_session: Date,
+    /// How long the market stays closed, on the wall clock.
+    pub closed_pause: Duration,
+    /// How orders fill.
+    pub fills: Fills,
+    /// Mean quotes per market second and symbol.
+    pub stock_quotes_per_second: f64,
+    /// Mean trades per market second and symbol.
+    pub stock_trades_per_second: f64,
+    /// Looks at a watched contract per market second.
+    pub option_checks_per_second: f64,
+    /// Market seconds after which a watched contract is quoted again.
+    pub option_quote_age_max_seconds: f64,
+}
+
+/// How orders fill in the embedded market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fills {
+    /// At mid plus a part of the half-spread.
+    HalfSpread,
+    /// Always at the far side.
+    Stress,
+    /// As the broker's paper mode.
+    BrokerPaper,
+}
+
+/// How much is listened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Stock symbols the plan allows.
+    pub stock_symbols_max: usize,
+    /// Option contracts the plan allows.
+    pub option_quotes_max: usize,
+    /// Expiries listened to, a symbol.
+    pub expiries_max: usize,
+    /// A connection that is silent for longer counts as lost.
+    pub mute_after: Duration,
+    /// Wait before the first new attempt to connect.
+    pub backoff_first: Duration,
+    /// Longest wait between attempts.
+    pub backoff_max: Duration,
+}
+
+/// The folder of models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Models {
+    /// The folder.
+    pub folder: PathBuf,
+    /// How often it is looked at.
+    pub check_every: Duration,
+    /// Largest file taken, in bytes.
+    pub bytes_max: usize,
+    /// Most operators in a model.
+    pub nodes_max: usize,
+}
+
+/// Threads, queues and waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Threads that symbols are spread over; 0: the trading thread.
+    pub shards: usize,
+    /// Quotes that may wait for a symbol before they conflate.
+    pub quotes_max: usize,
+    /// Events that may wait for a symbol before its feed stops.
+    pub events_max: usize,
+    /// How often the broker is asked for account and positions.
+    pub reconcile_every: Duration,
+    /// How often a status line is printed.
+    pub status_every: Duration,
+}
+
+/// What the lists hold; `None` for one with faults, of which enough has been said.
+#[derive(Default)]
+pub(super) struct Lists {
+    pub(super) structures: Option<Vec<Structure>>,
+    pub(super) ensembles: Option<Vec<Ensemble>>,
+    pub(super) fees: Option<Schedule>,
+}
+
+/// Puts everything together; `None` when a list has faults or lacks what the settings choose from it.
+pub(super) fn assemble(values: &Values, lists: Lists, report: &mut Report) -> Option<Settings> {
+    cross_checks(values, report);
+    let chosen = lists.structures.as_ref().map(|known| choose_structures(values, known, report));
+    exit_before_entry(values, chosen.as_deref().unwrap_or_default(), report);
+    let ensemble = lists.ensembles.as_ref().and_then(|known| choose_ensemble(values, known, report));
+    let endpoint = match values.text("endpoint") {
+        "alpaca_paper" => Endpoint::AlpacaPaper,
+        "custom" => Endpoint::Custom,
+        _ => Endpoint::Embedded,
+    };
+    let settings = Settings {
+        endpoint,
+        endpoints: endpoints(values),
+        venue: venue(values),
+        symbols: values.symbols("symbols"),
+        strategy: strategy_settings(values, chosen?, ensemble?),
+        risk: risk_settings(values, lists.fees?),
+        ensembles: lists.ensembles?,
+        structures: lists.structures?,
+        execution: execution_settings(values),
+        feed: feed(values),
+        models: models(values),
+        journal_folder: values.folder("journal.folder"),
+        keep_inputs: values.switch("journal.keep_inputs"),
+        journal: journal_settings(values),
+        engine: engine(values),
+    };
+    Some(settings)
+}
+
+/// What no single setting can get wrong.
+fn cross_checks(values: &Values, report: &mut Report) {
+    let symbols = values.symbols("symbols").len();
+    let allowed = values.count("feed.stock_symbols_max");
+    if symbols > allowed {
+        let found = format!("`symbols` names {symbols}, but `feed.stock_symbols_max` allows {allowed}");
+        values.fault(report, "symbols", found, "name fewer, or raise the limit if your data plan does");
+    }
+    for (first, last) in [
+        ("feed.backoff_first", "feed.backoff_max"),
+        ("risk.max_loss_per_trade_pct", "risk.portfolio_heat_pct"),
+    ] {
+        let value = |key| values.whole_or_none(key).map_or_else(|| values.number(key), |n| n as f64);
+        if value(first) > value(last) {
+            let found = format!("`{first}` is more than `{last}`");
+            values.fault(report, first, found, format!("keep `{first}` at or below `{last}`"));
+        }
+    }
+    let (open, close) = (values.whole("entry.after_open"), values.whole("entry.before_close"));
+    if open + close >= 390 * market::time::MINUTE {
+        let found = "`entry.after_open` and `entry.before_close` leave nothing of the session".to_string();
+        values.fault(report, "entry.after_open", found, "together they must be less than 6h30m");
+    }
+    live_hosts(values, report);
+}
+
+/// Going live is a gate, not an address.
+fn live_hosts(values: &Values, report: &mut Report) {
+    for key in ["endpoints.trading", "endpoints.order_stream"] {
+        let address = values.text(key);
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+        if host.starts_with("api.alpaca.markets") {
+            let found = format!("`{key}` is the broker's live account");
+            let remedy = "use https://paper-api.alpaca.markets and wss://paper-api.alpaca.markets/stream; this version \
+                          trades on paper only";
+            values.fault(report, key, found, remedy);
+        }
+    }
+}
+
+/// A position that may be opened with as few days as it is closed with would be closed at once.
+fn exit_before_entry(values: &Values, chosen: &[Structure], report: &mut Report) {
+    let left = values.count32("exit.days_min") as i32;
+    let Some(Structure { name, days, .. }) = chosen.iter().min_by_key(|s| s.days.min) else { return };
+    if days.min < left {
+        let found =
+            format!("`exit.days_min` is {left}, but `{name}` is opened with {} days or more", days.min);
+        let remedy = format!("lower it to {} at most, or raise `days.min` of `{name}`", days.min);
+        values.fault(report, "exit.days_min", found, remedy);
+    }
+}
+
+fn choose_structures(values: &Values, known: &[Structure], report: &mut Report) -> Vec<Structure> {
+    let find = |name: &Label| known.iter().find(|s| s.name == *name).cloned();
+    let names = values.names("structures");
+    for name in names.iter().filter(|name| find(name).is_none()) {
+        let all: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
+        let found = format!("`structures` names `{name}`, which `{}` lacks", values.text("files.structures"));
+        values.fault(report, "structures", found, one_of(name.as_str(), &all));
+    }
+    names.iter().filter_map(find).collect()
+}
+
+fn choose_ensemble(values: &Values, known: &[Ensemble], report: &mut Report) -> Option<Ensemble> {
+    let name = values.text("ensemble");
+    let found = known.iter().find(|e| e.name.as_str() == name).cloned();
+    if found.is_none() {
+        let all: Vec<&str> = known.iter().map(|e| e.name.as_str()).collect();
+        let text = format!("`ensemble` is `{name}`, which `{}` lacks", values.text("files.ensembles"));
+        values.fault(report, "ensemble", text, one_of(name, &all));
+    }
+    found
+}
+
+fn one_of(word: &str, known: &[&str]) -> String {
+    match super::spelling::nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has: {}", known.join(", ")),
+    }
+}
+
+fn endpoints(values: &Values) -> Endpoints {
+    let text = |key| values.text(key).to_string();
+    Endpoints {
+        trading: text("endpoints.trading"),
+        data: text("endpoints.data"),
+        stock_stream: text("endpoints.stock_stream"),
+        option_stream: text("endpoints.option_stream"),
+        order_stream: text("endpoints.order_stream"),
+    }
+}
+
+fn venue(values: &Values) -> Venue {
+    Venue {
+        speed: values.number("venue.speed"),
+        seed: values.whole("venue.seed").unsigned_abs(),
+        port: u16::try_from(values.whole("venue.port")).expect("bounds keep it a port"),
+        cash: values.dollars("venue.cash_usd"),
+        first_session: values.date("venue.first_session"),
+        closed_pause: wall(values, "venue.closed_pause"),
+        fills: match values.text("venue.fills") {
+            "stress" => Fills::Stress,
+            "broker_paper" => Fills::BrokerPaper,
+            _ => Fills::HalfSpread,
+        },
+        stock_quotes_per_second: values.number("venue.stock_quotes_per_second"),
+        stock_trades_per_second: values.number("venue.stock_trades_per_second"),
+        option_checks_per_second: values.number("venue.option_checks_per_second"),
+        option_quote_age_max_seconds: values.number("venue.option_quote_age_max_s"),
+    }
+}
+
+fn strategy_settings(values: &Values, structures: Vec<Structure>, ensemble: Ensemble) -> strategy::Settings {
+    strategy::Settings {
+        structures,
+        ensemble,
+        entry: strategy::entry::Settings {
+            confidence_min: values.number("entry.confidence_min") as f32,
+            agreement_min: values.number("entry.agreement_min") as f32,
+            lean_min: values.number("entry.lean_min") as f32,
+            positions_max: values.count("entry.positions_per_symbol"),
+            units: values.count32("entry.units"),
+            cooldown_ns: values.whole("entry.cooldown"),
+            search_every_ns: values.whole("entry.search_every"),
+            after_open_ns: values.whole("entry.after_open"),
+            before_close_ns: values.whole("entry.before_close"),
+        },
+        exit: strategy::exit::Settings {
+            profit_target: values.number("exit.profit_target_pct") / 100.0,
+            stop_multiple: values.number("exit.stop_multiple"),
+            days_min: values.count32("exit.days_min") as i32,
+            last_day_from_s: values.whole("exit.last_day_from"),
+            age_max_ns: values.whole("exit.quote_age_max"),
+            retry_ns: values.whole("exit.retry"),
+        },
+        search: strategy::search::Settings {
+            spread_max_bps: values.bps("liquidity.spread_max_pct"),
+            spread_floor: values.price("liquidity.spread_floor_usd"),
+            age_max_ns: values.whole("liquidity.quote_age_max"),
+            open_interest_min: values.count32("liquidity.open_interest_min"),
+            rate: values.number("liquidity.rate_pct") / 100.0,
+            dividend_yield: values.number("liquidity.dividend_yield_pct") / 100.0,
+        },
+        spot_age_max_ns: values.whole("entry.spot_age_max"),
+        mark_every_ns: values.whole("engine.mark_every"),
+        missing_max: values.count32("models.missing_max"),
+        inference: values.switch("models.inference"),
+    }
+}
+
+fn risk_settings(values: &Values, fees: Schedule) -> risk::Settings {
+    risk::Settings {
+        book: portfolio::book::Settings { fees },
+        limits: risk::Limits {
+            max_loss_per_trade_bps: values.bps("risk.max_loss_per_trade_pct"),
+            portfolio_heat_bps: values.bps("risk.portfolio_heat_pct"),
+            daily_loss_bps: values.bps("risk.daily_loss_pct"),
+            trades_per_underlying: values.count32("risk.trades_per_underlying"),
+            open_trades: values.count32("risk.open_trades"),
+            proposal_age_ns: values.whole("risk.proposal_age_max"),
+            after_open_ns: values.whole("risk.after_open"),
+            before_close_ns: values.whole("risk.before_close"),
+            expiring_entry_ns: values.whole("risk.expiring_entry"),
+            expiring_order_ns: values.whole("risk.expiring_order"),
+            leftover_shock_bps: values.bps("risk.leftover_shock_pct"),
+        },
+        reconcile_grace_ns: values.whole("risk.reconcile_grace"),
+        clean_up_delay_ns: values.whole("risk.clean_up_delay"),
+        retry_ns: values.whole("risk.retry"),
+        closing_slack_bps: values.bps("risk.closing_slack_pct"),
+    }
+}
+
+fn execution_settings(values: &Values) -> execution::Settings {
+    let pace = |steps, step, share| execution::Pace {
+        steps: values.count32(steps),
+        step_ns: values.whole(step),
+        share_bps: values.bps(share),
+    };
+    execution::Settings {
+        patient: pace("execution.steps", "execution.step", "execution.share_pct"),
+        urgent: pace("execution.urgent_steps", "execution.urgent_step", "execution.urgent_share_pct"),
+        patience: values.number("execution.patience"),
+        tick: values.price("execution.tick_usd"),
+        option_tick: values.price("execution.option_tick_usd"),
+        request_timeout_ns: values.whole("execution.request_timeout"),
+        look_up_delay_ns: values.whole("execution.look_up_delay"),
+        look_ups_before_alert: values.count32("execution.look_ups_before_alert"),
+        submissions_max: values.count32("execution.submissions_max"),
+        fills_carry_over: values.switch("execution.fills_carry_over"),
+    }
+}
+
+fn feed(values: &Values) -> Feed {
+    Feed {
+        stock_symbols_max: values.count("feed.stock_symbols_max"),
+        option_quotes_max: values.count("feed.option_quotes_max"),
+        expiries_max: values.count("feed.expiries_max"),
+        mute_after: wall(values, "feed.mute_after"),
+        backoff_first: wall(values, "feed.backoff_first"),
+        backoff_max: wall(values, "feed.backoff_max"),
+    }
+}
+
+fn models(values: &Values) -> Models {
+    Models {
+        folder: values.folder("models.folder"),
+        check_every: wall(values, "models.check_every"),
+        bytes_max: values.count("models.bytes_max"),
+        nodes_max: values.count("models.nodes_max"),
+    }
+}
+
+fn journal_settings(values: &Values) -> journal::Settings {
+    let shards = values.count("engine.shards");
+    let power = values.text("journal.durability") == "power";
+    journal::Settings {
+        ring_bytes: values.count("journal.ring_size"),
+        ring_dir: values.folder_or_none("journal.ring_folder"),
+        // One pen for the trading thread, one for each shard.
+        pens: 1 + shards,
+        group_records: values.count("journal.group_records"),
+        group_ms: (values.whole("journal.group_every") / MS).unsigned_abs(),
+        map_size_mb: values.count("journal.map_size") >> 20,
+        durability: if power { journal::Durability::Power } else { journal::Durability::Process },
+        prune_above_percent: values
+            .whole_or_none("journal.prune_above_pct")
+            .map(|n| u8::try_from(n).expect("bounds keep it a percentage")),
+    }
+}
+
+fn engine(values: &Values) -> EngineSettings {
+    EngineSettings {
+        shards: values.count("engine.shards"),
+        quotes_max: values.count("engine.quote_queue"),
+        events_max: values.count("engine.event_queue"),
+        reconcile_every: wall(values, "engine.reconcile_every"),
+        status_every: wall(values, "engine.status_every"),
+    }
+}
+
+/// A span on the wall clock.
+fn wall(values: &Values, key: &'static str) -> Duration {
+    Duration::from_nanos(values.whole(key).unsigned_abs())
+}

@@ -22,7 +22,9 @@ fn main() {
     println!("an option quote is stored in {length} bytes");
     push_cost(&dir.path().join("push"), records.min(400_000));
     for durability in [Durability::Process, Durability::Power] {
-        sustained(&dir.path().join(format!("sustained-{durability:?}")), durability, records);
+        let journal = dir.path().join(format!("sustained-{durability:?}"));
+        sustained(&journal, durability, records);
+        reopening(&journal, durability);
     }
     each_commit(&dir.path().join("each"), records / 40);
     plain_write(&dir.path().join("plain"), records / 4);
@@ -128,6 +130,18 @@ fn sustained(dir: &Path, durability: Durability, records: i64) {
     let counters = journal.close(Timestamp::from_ns(1)).expect("closes");
     let rate = records as f64 / begun.elapsed().as_secs_f64();
     println!("{durability:?}: as fast as the tables take them: {rate:.0}/s ({} in all)", counters.stored);
+}
+
+/// How long a start waits for the journal: after an orderly close, and after a kill, when the file is read through.
+fn reopening(dir: &Path, durability: Durability) {
+    let megabytes = std::fs::metadata(dir.join("data.mdb")).expect("a file").len() >> 20;
+    for how in ["an orderly close", "a kill"] {
+        let begun = Instant::now();
+        let (journal, _pen) = open(dir, durability);
+        let took = begun.elapsed().as_millis();
+        println!("opening {megabytes} MB after {how}: {took} ms");
+        drop(journal);
+    }
 }
 
 /// Baseline: one LMDB commit a record, through the same store.

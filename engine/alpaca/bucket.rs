@@ -52,12 +52,16 @@ impl TokenBucket {
     }
 
     fn refill(&mut self, now_ns: u64) {
-        let elapsed_ns = now_ns.saturating_sub(self.refilled_ns).min(MINUTE_NS);
-        let gained = elapsed_ns * self.per_minute / (MINUTE_NS / MICROS);
-        if gained > 0 {
-            self.tokens_micros = (self.tokens_micros + gained).min(self.capacity * MICROS);
+        let elapsed_ns = now_ns.saturating_sub(self.refilled_ns);
+        if elapsed_ns >= MINUTE_NS {
+            self.tokens_micros = self.capacity * MICROS;
             self.refilled_ns = now_ns;
+            return;
         }
+        let gained = elapsed_ns * self.per_minute / (MINUTE_NS / MICROS);
+        self.tokens_micros = (self.tokens_micros + gained).min(self.capacity * MICROS);
+        // Only the time that became tokens is used up; the rest counts for the next refill.
+        self.refilled_ns += (gained * (MINUTE_NS / MICROS)).div_ceil(self.per_minute);
     }
 }
 

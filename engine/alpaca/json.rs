@@ -4,6 +4,7 @@
 
 use crate::control::Control;
 use crate::wire::{Emit, FaultKind, Source};
+use market::time::{DAY, SECOND};
 use market::{Price, Timestamp};
 use std::io::Write;
 
@@ -34,20 +35,28 @@ impl<'a> JsonSource<'a> {
         Self { bytes, at: 0 }
     }
 
-    #[inline]
     fn blanks(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.bytes.get(self.at) {
             self.at += 1;
         }
     }
 
-    #[inline]
+    /// Servers write no blanks, so the first look mostly does.
+    #[inline(always)]
     fn peek(&mut self) -> Result<u8, FaultKind> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => Ok(*byte),
+            _ => self.peek_past_blanks(),
+        }
+    }
+
+    #[cold]
+    fn peek_past_blanks(&mut self) -> Result<u8, FaultKind> {
         self.blanks();
         self.bytes.get(self.at).copied().ok_or(FaultKind::Truncated)
     }
 
-    #[inline]
+    #[inline(always)]
     fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), FaultKind> {
         if self.peek()? != byte {
             return Err(FaultKind::Expected(what));
@@ -57,7 +66,7 @@ impl<'a> JsonSource<'a> {
     }
 
     /// Steps over the comma (or the opening) before the next entry; false at the end.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, counter: &mut usize, end: u8) -> Result<bool, FaultKind> {
         let found = self.peek()?;
         let first = *counter == 0;
@@ -76,7 +85,7 @@ impl<'a> JsonSource<'a> {
         Ok(true)
     }
 
-    #[inline]
+    #[inline(always)]
     fn digits(&mut self, mantissa: &mut u64) -> usize {
         let start = self.at;
         while let Some(digit) = self.bytes.get(self.at).filter(|b| b.is_ascii_digit()) {
@@ -86,7 +95,7 @@ impl<'a> JsonSource<'a> {
         self.at - start
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self) -> Result<Number<'a>, FaultKind> {
         let first = self.peek()?;
         let start = self.at;
@@ -117,6 +126,7 @@ impl<'a> JsonSource<'a> {
         Ok(Number { negative, mantissa, decimals, irregular, text: &self.bytes[start..self.at] })
     }
 
+    #[inline(always)]
     fn string_end(&mut self) -> Result<(), FaultKind> {
         loop {
             match self.bytes.get(self.at).copied().ok_or(FaultKind::Truncated)? {
@@ -191,7 +201,7 @@ impl<'a> Source<'a> for JsonSource<'a> {
         self.expect(b'{', "a map").map(|()| 0)
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_key(&mut self, counter: &mut usize) -> Result<Option<&'a [u8]>, FaultKind> {
         if !self.next(counter, b'}')? {
             return Ok(None);
@@ -201,7 +211,7 @@ impl<'a> Source<'a> for JsonSource<'a> {
         Ok(Some(key))
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self) -> Result<&'a [u8], FaultKind> {
         self.expect(b'"', "a text")?;
         let start = self.at;
@@ -358,20 +368,52 @@ impl Emit for JsonOut {
         let size = price.units().unsigned_abs();
         let sign = if price.units() < 0 { "-" } else { "" };
         let (whole, rest) = (size / 10_000, size % 10_000);
-        let _ = if rest % 100 == 0 {
-            write!(self.bytes, "{sign}{whole}.{:02}", rest / 100)
-        } else {
-            write!(self.bytes, "{sign}{whole}.{rest:04}")
-        };
+        self.bytes.extend_from_slice(sign.as_bytes());
+        self.digits_of(whole, 1);
+        self.bytes.push(b'.');
+        if rest % 100 == 0 { self.digits_of(rest / 100, 2) } else { self.digits_of(rest, 4) }
     }
     fn integer(&mut self, n: u64) {
-        let _ = write!(self.bytes, "{n}");
+        self.digits_of(n, 1);
     }
     fn real(&mut self, n: f64) {
         let _ = if n.is_finite() { write!(self.bytes, "{n}") } else { write!(self.bytes, "null") };
     }
     fn time(&mut self, at: Timestamp) {
-        let _ = write!(self.bytes, "\"{at}\"");
+        let (year, month, day) = at.utc_date().ymd();
+        let of_day = at.ns().rem_euclid(DAY) as u64;
+        let (seconds, fraction) = (of_day / SECOND as u64, of_day % SECOND as u64);
+        let parts = [
+            (b'"', u64::from(year.unsigned_abs()), 4),
+            (b'-', u64::from(month), 2),
+            (b'-', u64::from(day), 2),
+            (b'T', seconds / 3600, 2),
+            (b':', seconds / 60 % 60, 2),
+            (b':', seconds % 60, 2),
+        ];
+        for (before, n, width) in parts {
+            self.bytes.push(before);
+            self.digits_of(n, width);
+        }
+        if fraction > 0 {
+            self.bytes.push(b'.');
+            self.digits_of(fraction, 9);
+        }
+        self.bytes.extend_from_slice(b"Z\"");
+    }
+}
+
+impl JsonOut {
+    /// Writes a number with at least `width` digits; the general formatter takes several times as long.
+    fn digits_of(&mut self, mut n: u64, width: usize) {
+        let mut digits = [b'0'; 20];
+        let mut at = digits.len();
+        while n > 0 {
+            at -= 1;
+            digits[at] = b'0' + (n % 10) as u8;
+            n /= 10;
+        }
+        self.bytes.extend_from_slice(&digits[at.min(digits.len() - width)..]);
     }
 }
 

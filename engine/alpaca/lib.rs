@@ -28,6 +28,7 @@ pub mod session;
 pub mod socket;
 mod tap;
 pub mod trading;
+pub mod updates;
 pub mod wire;
 pub mod words;
 

@@ -83,6 +83,7 @@ pub trait OrderHandler {
 
 /// What can be asked of a running feed. Dropping the sender stops it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // Sent a few times a day: a plain value is worth more than its size.
 pub enum FeedCommand {
     /// Be subscribed to exactly this from now on.
     Want(Channels),
@@ -199,6 +200,8 @@ impl<H: FeedHandler> Link for MarketLink<'_, H> {
             self.session.data(self.handler.monotonic_ns(), self.stamps.take());
             self.any_data = false;
         }
+        // Frames without a word for us are a sign of life all the same.
+        self.session.heard();
         self.handler.flush();
     }
     fn must_wait(&self) -> bool {

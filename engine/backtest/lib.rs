@@ -2,4 +2,4 @@
 
 pub mod rerun;
 
-pub use rerun::{Fault, Rerun, Seats, rerun};
+pub use rerun::{Difference, Fault, Rerun, Seats, rerun, rerun_from};

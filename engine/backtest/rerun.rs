@@ -8,7 +8,7 @@
 use desk::{Address, Envelope};
 use journal::record::{Encoder, TooLarge};
 use journal::store::Entry;
-use journal::{Body, Kind, Record, RunEvent, RunNote};
+use journal::{Body, Kind, Reader, Record, RunEvent, RunNote};
 use market::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
@@ -38,6 +38,12 @@ pub enum Fault {
         seq: u64,
         /// What is wrong.
         why: String,
+    },
+    /// The range begins before what the journal still has.
+    #[error("market inputs below record {kept_from} were forgotten: choose a run that begins after it")]
+    Forgotten {
+        /// The first number from which the input is whole.
+        kept_from: u64,
     },
     /// A letter larger than any record: a fault of the seat.
     #[error(transparent)]
@@ -107,6 +113,15 @@ impl fmt::Display for Rerun {
         write!(f, "digest ")?;
         self.digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+/// Runs a journal again from record `from` on: 0, or the number of a run's start.
+pub fn rerun_from(reader: &Reader, from: u64, seats: &mut dyn Seats) -> Result<Rerun, Fault> {
+    let kept_from = reader.pruned_to()?;
+    if from < kept_from {
+        return Err(Fault::Forgotten { kept_from });
+    }
+    rerun(reader.scan(from..=u64::MAX, Box::new(|_| true)), seats)
 }
 
 /// Runs records again, in order. A journal gives them with [`journal::Reader::all`] or `scan`.
@@ -251,7 +266,7 @@ fn is_run_again(seat: Address) -> bool {
 mod tests {
     use super::*;
     use desk::Letter;
-    use journal::{Durability, Journal, Pen, Reader, RunStart, Settings};
+    use journal::{Durability, Journal, Pen, RunStart, Settings};
     use market::alert::{AlertNote, Severity};
     use market::{Label, Symbol, text::Text};
     use std::path::Path;
@@ -347,7 +362,7 @@ mod tests {
 
     fn again(dir: &Path, wrong_at: Option<u64>) -> Rerun {
         let reader = Reader::open(dir).expect("opens");
-        rerun(reader.all(), &mut Counting { wrong_at, ..Counting::default() }).expect("runs")
+        rerun_from(&reader, 0, &mut Counting { wrong_at, ..Counting::default() }).expect("runs")
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Number of an account at this exchange, from 0.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct AccountId(pub(crate) u32);
 
 impl fmt::Display for AccountId {
@@ -27,7 +27,7 @@ pub struct Opening {
 }
 
 /// What the owner of an account can set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Configuration {
     /// True: no new orders, by the owner's wish.
     pub suspend_trade: bool,
@@ -103,7 +103,7 @@ pub struct PositionView {
 }
 
 /// What is held of one instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Position {
     /// Signed.
     pub quantity: i64,
@@ -135,7 +135,7 @@ impl Position {
 }
 
 /// An account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Account {
     pub id: AccountId,
     pub created_at: Timestamp,

@@ -29,7 +29,7 @@ words! {
 }
 
 /// One entry of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Activity {
     /// `yyyymmddhhmmssmmm::uuid`, as the broker writes it. Sorts by time.
     pub id: String,
@@ -50,7 +50,7 @@ pub struct Activity {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ActivityDetail {
     /// An execution of one leg.
     Fill {

@@ -41,7 +41,7 @@ words! {
 }
 
 /// Something the exchange tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Event {
     /// An order changed.
     Order(Box<OrderEvent>),
@@ -52,7 +52,7 @@ pub enum Event {
 }
 
 /// What a server should do to its sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SocketFault {
     /// Drop them all.
     Drop,
@@ -64,7 +64,7 @@ pub enum SocketFault {
 }
 
 /// An order changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderEvent {
     /// Counts events from 1; a duplicate carries the same number.
     pub number: u64,
@@ -83,7 +83,7 @@ pub struct OrderEvent {
 }
 
 /// One execution of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Execution {
     /// For a package the signed net per unit (positive paid), else dollars per share without sign.
     pub price: Price,
@@ -94,7 +94,7 @@ pub struct Execution {
 }
 
 /// What one leg got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LegExecution {
     /// Identity of this execution.
     pub execution_id: Uuid,

@@ -21,7 +21,7 @@ use market::{Contract, Date, Instrument, Money, Price, Symbol, Timestamp, sessio
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Something due at a time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Timer {
     /// A routed order is acknowledged.
     Acknowledge(usize),
@@ -43,6 +43,21 @@ pub(crate) enum Timer {
     Deliver(Box<Event>),
 }
 
+impl Timer {
+    /// The order it is about.
+    pub(crate) fn order(&self) -> Option<usize> {
+        match self {
+            Self::Acknowledge(order)
+            | Self::Open(order)
+            | Self::Eligible(order)
+            | Self::Cancel(order)
+            | Self::Replace(order)
+            | Self::Expire(order) => Some(*order),
+            Self::Evaluate(..) | Self::Settle(_) | Self::Deliver(_) => None,
+        }
+    }
+}
+
 /// The simulated exchange: a deterministic function of its settings, its seed, and what it is told.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -56,7 +71,7 @@ pub struct Exchange {
     by_id: HashMap<Uuid, usize>,
     by_client_id: HashMap<(AccountId, String), usize>,
     /// Indexes of the orders that can execute, by the instruments of their legs, oldest first.
-    pub(crate) working: HashMap<Instrument, Vec<usize>>,
+    pub(crate) working: BTreeMap<Instrument, Vec<usize>>,
     timers: BTreeMap<(Timestamp, u64), Timer>,
     timers_set: u64,
     events_told: u64,
@@ -76,7 +91,7 @@ impl Exchange {
             orders: Vec::new(),
             by_id: HashMap::new(),
             by_client_id: HashMap::new(),
-            working: HashMap::new(),
+            working: BTreeMap::new(),
             timers: BTreeMap::new(),
             timers_set: 0,
             events_told: 0,

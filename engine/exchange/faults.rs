@@ -44,7 +44,7 @@ impl Faults {
 }
 
 /// The only randomness of the exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {

@@ -23,6 +23,7 @@ mod faults;
 mod fill;
 mod hours;
 mod identity;
+mod kept;
 mod listing;
 mod margin;
 pub mod market_model;
@@ -43,6 +44,7 @@ pub use event::{Event, Execution, LegExecution, OrderEvent, OrderEventKind, Sock
 pub use exchange::Exchange;
 pub use faults::Faults;
 pub use identity::{Uuid, asset_id};
+pub use kept::{BadState, State};
 pub use listing::{ContractTerms, StockTerms};
 pub use order::{Intent, Order, OrderClass, OrderKind, OrderLeg, OrderStatus, TimeInForce};
 pub use orders_asked::{OrderFilter, OrderScope};

@@ -4,7 +4,7 @@ use market::{Contract, Instrument, Symbol, product};
 use std::collections::BTreeMap;
 
 /// The terms of an option contract that its symbol does not tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ContractTerms {
     /// Whose price decides: `SPX` for the root `SPXW`.
     pub underlying: Symbol,
@@ -38,7 +38,7 @@ impl ContractTerms {
 }
 
 /// The terms of a share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StockTerms {
     /// True when it can be traded.
     pub tradable: bool,
@@ -47,7 +47,7 @@ pub struct StockTerms {
 }
 
 /// All that is listed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Listing {
     pub stocks: BTreeMap<Symbol, StockTerms>,
     pub contracts: BTreeMap<Contract, ContractTerms>,

@@ -28,7 +28,18 @@ macro_rules! words {
         }
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.serialize_str(self.as_str())
+                if s.is_human_readable() { s.serialize_str(self.as_str()) } else { s.serialize_u8(*self as u8) }
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                const ALL: &[$name] = &[$($name::$variant),+];
+                let told = if d.is_human_readable() {
+                    Self::from_word(&<std::borrow::Cow<'de, str>>::deserialize(d)?)
+                } else {
+                    ALL.get(usize::from(u8::deserialize(d)?)).copied()
+                };
+                told.ok_or_else(|| serde::de::Error::custom(concat!("no such ", stringify!($name))))
             }
         }
     };
@@ -146,7 +157,7 @@ impl Intent {
 }
 
 /// One leg of an order. A simple order has exactly one, with ratio 1 and the order's own id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderLeg {
     /// The leg's own order id.
     pub id: Uuid,
@@ -181,7 +192,7 @@ impl OrderLeg {
 }
 
 /// An order as of now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Order {
     /// The exchange's id.
     pub id: Uuid,
@@ -244,7 +255,7 @@ pub struct Order {
 }
 
 /// A replacement on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Successor {
     /// Index of the new order.
     pub index: usize,

@@ -4,10 +4,10 @@
 use market::quote::{Bar, Quote, SaleRule, Trade};
 use market::time::MINUTE;
 use market::{Date, Instrument, Price, Timestamp, session};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// One instrument.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Ticker {
     pub quote: Option<Quote>,
     /// Contracts or shares of the shown bid nobody has taken yet.
@@ -61,9 +61,9 @@ impl Ticker {
 }
 
 /// All instruments.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tape {
-    tickers: HashMap<Instrument, Ticker>,
+    tickers: BTreeMap<Instrument, Ticker>,
 }
 
 impl Tape {

@@ -342,11 +342,17 @@ impl Order {
     }
 
     fn replaced(&mut self, index: usize, by: OrderId, act: &mut Acting<'_>) {
-        let successor = match self.attempts.iter().position(|a| a.id == by) {
-            Some(known) => known,
+        let known = self.attempts.iter().position(|a| a.id == by);
+        // A venue that does not name it means the one we asked for last.
+        let nameless = || by.is_empty().then(|| self.attempts.len() - 1).filter(|last| *last > index);
+        let successor = match known.or_else(nameless) {
+            Some(successor) => successor,
             None => {
-                // Somebody else replaced it: it is still ours to finish.
-                act.alert(Severity::Warning, "foreign_replace", format_args!("{by} replaces our order"));
+                // Somebody else replaced it: it is still ours to finish, if it has a name to be asked by.
+                act.alert(Severity::Warning, "foreign_replace", format_args!("`{by}` replaces our order"));
+                if by.is_empty() {
+                    return self.advance(index, Life::Replaced, act);
+                }
                 let limit = self.attempts[index].limit;
                 self.attempts.push(Attempt { id: by, limit, life: Life::Requested, fills: Fills::default() });
                 self.attempts.len() - 1

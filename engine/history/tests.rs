@@ -91,7 +91,7 @@ fn a_missing_bid_is_absent() {
             _ => None,
         })
     };
-    let last = quotes().filter(|(i, _)| *i == call).last().expect("quoted").1;
+    let last = quotes().rfind(|(i, _)| *i == call).expect("quoted").1;
     assert_eq!((last.bid, last.ask.map(|l| l.price)), (None, Some(Price::from_cents(10))));
     assert!(quotes().all(|(_, q)| !q.is_crossed()));
     assert_eq!(quotes().filter(|(_, q)| q.bid.is_none()).count(), 67_766);

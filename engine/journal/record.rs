@@ -567,9 +567,19 @@ mod tests {
         assert_eq!(quote, PINNED_QUOTE);
     }
 
-    const PINNED_LENGTHS: &[usize] = &[];
-    const PINNED_DIGEST: u32 = 0;
-    const PINNED_QUOTE: &str = "";
+    /// In the order of [`samples::every_letter`], header included.
+    const PINNED_LENGTHS: &[usize] = &[
+        160, 88, 136, 136, 272, 200, 272, 224, 224, 256, 128, 240, 128, 112, 112, 72, 112, 72, 208, 72, 72,
+        72,
+    ];
+    const PINNED_DIGEST: u32 = 2_011_479_837;
+    const PINNED_QUOTE: &str = concat!(
+        "01000100c00003000100000000000000001045b1bd589d1803000000af96b7e0",
+        "030000000000000000005350590000000000000000000000001045b1bd589d18",
+        "00000000000000000000000001000000535059000000000050500000808b0800",
+        "010000000000000001000000000000001ca20000000000000a00000000000000",
+        "0100000000000000e4a20000000000000a00000000000000001045b1bd589d18",
+    );
 
     #[test]
     fn another_schema_is_named() {

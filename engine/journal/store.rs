@@ -45,6 +45,8 @@ impl Store {
         let env = environment::open(dir, settings.map_bytes(), settings.durability)?;
         let map_bytes = env.info().map_size;
         let fault = tables::fault("open the tables", map_bytes);
+        // A killed reader would keep old pages from being used again.
+        env.clear_stale_readers().map_err(&fault)?;
         let tables = Tables::create(&env).map_err(&fault)?;
         let mut txn = env.write_txn().map_err(&fault)?;
         let found = tables.meta.get(&txn, tables::META_SCHEMA).map_err(&fault)?;

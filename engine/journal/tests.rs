@@ -648,3 +648,18 @@ fn the_encoder_refuses_nothing_that_a_letter_can_be() {
     let length = Encoder::new().letter(1, Kind::Said, &envelope).expect("fits");
     assert!(length < ring::PAYLOAD_MAX / 4, "{length}");
 }
+
+#[test]
+fn a_pen_allocates_nothing() {
+    let dir = temp();
+    let (journal, mut pen, _recovered) = open(dir.path(), &Settings { ring_bytes: 1 << 24, ..settings() });
+    let all = samples::every_letter();
+    let before = ring::allocations::so_far();
+    for _ in 0..200 {
+        for envelope in &all {
+            assert!(pen.heard(envelope) && pen.said(envelope));
+        }
+    }
+    assert_eq!(ring::allocations::so_far(), before);
+    journal.close(AT).expect("closes");
+}

@@ -37,13 +37,15 @@ pub struct Floor {
     risk: RefCell<Option<actix::Recipient<Deliver>>>,
     execution: RefCell<Option<actix::Recipient<Deliver>>>,
     venue: RefCell<Option<actix::Recipient<Deliver>>>,
+    /// Whether market words go on record; without them a run cannot be fed again.
+    keep_inputs: bool,
     /// Set when a letter that must not be lost found the journal's ring full.
     journal_full: Cell<bool>,
 }
 
 impl Floor {
     /// A floor without seats.
-    pub fn new(clock: Clock, pen: Pen, views: Arc<ArrayQueue<Envelope>>) -> Self {
+    pub fn new(clock: Clock, pen: Pen, keep_inputs: bool, views: Arc<ArrayQueue<Envelope>>) -> Self {
         Self {
             clock,
             stages: RefCell::new(Stages::empty()),
@@ -53,6 +55,7 @@ impl Floor {
             risk: RefCell::default(),
             execution: RefCell::default(),
             venue: RefCell::default(),
+            keep_inputs,
             journal_full: Cell::new(false),
         }
     }
@@ -75,7 +78,9 @@ impl Floor {
     /// reused box.
     pub fn hear(&self, seat: &mut dyn Seat, envelope: &Envelope, read_ns: u64, out: &mut Outbox) {
         let heard_ns = monotonic_ns();
-        self.pen.borrow_mut().heard(envelope);
+        if self.keep_inputs || !matches!(envelope.letter, Letter::Market(_)) {
+            self.pen.borrow_mut().heard(envelope);
+        }
         {
             let mut stages = self.stages.borrow_mut();
             let mut tick = TickClock::start(&mut stages, heard_ns);

@@ -96,11 +96,16 @@ fn newer(version: &str, than: &str) -> bool {
     parts(version) > parts(than)
 }
 
+/// A folder whose name begins with a dot is still being written.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
 /// Every `NAME/VERSION` folder with a manifest or a model in it, and its newest change.
 fn bundles(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
     let folders = |at: &Path| -> BTreeSet<PathBuf> {
         std::fs::read_dir(at)
-            .map(|entries| entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect())
+            .map(|entries| entries.flatten().map(|e| e.path()).filter(|p| p.is_dir() && !is_hidden(p)).collect())
             .unwrap_or_default()
     };
     let mut found = Vec::new();

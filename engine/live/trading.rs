@@ -40,6 +40,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The journal's pens: one for this thread, one for each shard.
     pub pens: Vec<Pen>,
+    /// Whether market words go on record.
+    pub keep_inputs: bool,
     /// Where copies of letters go for the views.
     pub letters: Arc<ArrayQueue<Envelope>>,
     /// The symbols.
@@ -126,7 +128,7 @@ async fn run(
 ) {
     let mut pens = parts.pens.into_iter();
     let Some(pen) = pens.next() else { return };
-    let floor = Rc::new(Floor::new(parts.clock.clone(), pen, parts.letters.clone()));
+    let floor = Rc::new(Floor::new(parts.clock.clone(), pen, parts.keep_inputs, parts.letters.clone()));
     let fatal: Rc<dyn Fn(&str)> = {
         let fatal = parts.fatal.clone();
         Rc::new(move |what| fatal(what))
@@ -140,6 +142,7 @@ async fn run(
 
     let shared = Shared {
         clock: parts.clock,
+        keep_inputs: parts.keep_inputs,
         letters: parts.letters,
         bounds: parts.bounds,
         fatal: parts.fatal,
@@ -198,6 +201,7 @@ async fn run(
 /// What every seat's making needs.
 struct Shared {
     clock: Clock,
+    keep_inputs: bool,
     letters: Arc<ArrayQueue<Envelope>>,
     bounds: Bounds,
     fatal: Arc<dyn Fn(&str) + Send + Sync>,
@@ -261,6 +265,7 @@ async fn seat_on_shards(
         let names: Vec<Symbol> = group.iter().map(|p| p.symbol).collect();
         let theirs = Shared {
             clock: shared.clock.clone(),
+            keep_inputs: shared.keep_inputs,
             letters: shared.letters.clone(),
             bounds: shared.bounds,
             fatal: shared.fatal.clone(),
@@ -302,7 +307,7 @@ fn start_shard(
     receiver: ShardReceiver,
     report: tokio::sync::oneshot::Sender<ShardWays>,
 ) {
-    let floor = Rc::new(Floor::new(shared.clock.clone(), pen, shared.letters.clone()));
+    let floor = Rc::new(Floor::new(shared.clock.clone(), pen, shared.keep_inputs, shared.letters.clone()));
     floor.seat_at(Address::Risk, shared.risk.clone());
     floor.seat_at(Address::Execution, shared.execution.clone());
     let (mut doors, mut seats, mut ticks) = (Vec::new(), Vec::new(), Vec::new());

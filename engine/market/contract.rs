@@ -152,13 +152,21 @@ impl FromStr for Contract {
 }
 
 impl serde::Serialize for Contract {
+    /// The OCC symbol where people read it, its fields in a binary format.
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        if s.is_human_readable() {
+            return s.collect_str(self);
+        }
+        (self.root, self.expiry, self.strike_mils, self.right).serialize(s)
     }
 }
 
 impl<'de> serde::Deserialize<'de> for Contract {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if !d.is_human_readable() {
+            let (root, expiry, strike_mils, right) = serde::Deserialize::deserialize(d)?;
+            return Ok(Self { root, expiry, strike_mils, right });
+        }
         let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
         text.parse().map_err(serde::de::Error::custom)
     }
@@ -215,8 +223,27 @@ impl fmt::Debug for Instrument {
 }
 
 impl serde::Serialize for Instrument {
+    /// The symbol where people read it; in a binary format share and contract are told apart.
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        if s.is_human_readable() {
+            return s.collect_str(self);
+        }
+        match self {
+            Self::Stock(symbol) => Ok::<Symbol, Contract>(*symbol),
+            Self::Option(contract) => Err(*contract),
+        }
+        .serialize(s)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Instrument {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if !d.is_human_readable() {
+            let told = <Result<Symbol, Contract>>::deserialize(d)?;
+            return Ok(told.map_or_else(Self::Option, Self::Stock));
+        }
+        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a symbol")))
     }
 }
 

@@ -176,6 +176,8 @@ impl Fill {
     rkyv::Archive,
     rkyv::Serialize,
     rkyv::Deserialize,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct Exact(i128);
 
@@ -303,6 +305,7 @@ impl Rate {
 
 /// The fees of one trade date, summed by type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct Day {
     sums: [Exact; FeeKind::COUNT],
 }

@@ -204,12 +204,16 @@ macro_rules! arithmetic {
             }
         }
         impl serde::Serialize for $t {
+            /// Text where people read it, the bare number in a binary format.
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                if s.is_human_readable() { s.collect_str(self) } else { s.serialize_i64(self.0) }
             }
         }
         impl<'de> serde::Deserialize<'de> for $t {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                if !d.is_human_readable() {
+                    return serde::Deserialize::deserialize(d).map(Self);
+                }
                 let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
                 text.parse().map_err(serde::de::Error::custom)
             }

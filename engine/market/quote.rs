@@ -6,6 +6,7 @@ use crate::{Contract, Date, Instrument, Label, Money, Price, Symbol, Timestamp};
 /// A price and how much of it is shown: shares, or contracts.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct Level {
     /// Dollars per share.
@@ -17,6 +18,7 @@ pub struct Level {
 /// The best bid and ask of one instrument at one moment.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct Quote {
     /// The best bid, if there is one.
@@ -48,6 +50,7 @@ impl Quote {
 /// One execution reported by the tape.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct Trade {
     /// Dollars per share.
@@ -74,6 +77,7 @@ pub struct Trade {
     rkyv::Serialize,
     rkyv::Deserialize,
     serde::Serialize,
+    serde::Deserialize,
 )]
 pub enum SaleRule {
     /// Updates last, high, low and volume.
@@ -198,6 +202,7 @@ impl std::fmt::Display for Timeframe {
 /// Open, high, low, close and volume over one interval, stamped at its start.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct Bar {
     /// Start of the interval.
@@ -223,6 +228,7 @@ pub struct Bar {
 /// Trading status of an instrument.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct Status {
     /// True while trading is halted or paused.
@@ -236,6 +242,7 @@ pub struct Status {
 /// What is known of a contract's open interest: the previous session's figure.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct OpenInterest {
     /// The contract.
@@ -249,6 +256,7 @@ pub struct OpenInterest {
 /// Everything a market-data feed may say.
 #[derive(
     Clone, Copy, Debug, PartialEq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    serde::Deserialize,
 )]
 pub enum MarketEvent {
     /// A new best bid and ask.

@@ -130,7 +130,12 @@ impl<const N: usize> serde::Serialize for Text<N> {
 
 impl<'de, const N: usize> serde::Deserialize<'de> for Text<N> {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        // A binary format brings back what was written, an empty text too; a person's empty text is a mistake.
+        let by_hand = d.is_human_readable();
         let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        if text.is_empty() && !by_hand {
+            return Ok(Self::EMPTY);
+        }
         text.parse().map_err(serde::de::Error::custom)
     }
 }

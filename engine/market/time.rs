@@ -252,26 +252,40 @@ impl FromStr for Date {
 }
 
 impl serde::Serialize for Date {
+    /// Text where people read it, the bare number in a binary format.
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if !s.is_human_readable() {
+            return serde::Serialize::serialize(&self.0, s);
+        }
         s.collect_str(self)
     }
 }
 
 impl<'de> serde::Deserialize<'de> for Date {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if !d.is_human_readable() {
+            return serde::Deserialize::deserialize(d).map(Self);
+        }
         let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }
 
 impl serde::Serialize for Timestamp {
+    /// Text where people read it, the bare number in a binary format.
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if !s.is_human_readable() {
+            return serde::Serialize::serialize(&self.0, s);
+        }
         s.collect_str(self)
     }
 }
 
 impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if !d.is_human_readable() {
+            return serde::Deserialize::deserialize(d).map(Self);
+        }
         let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
         Self::parse_rfc3339(text.as_bytes())
             .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not an RFC 3339 time")))

@@ -11,7 +11,7 @@ use market::contract::MULTIPLIER;
 use market::order::{Effect, LEGS_MAX, Leg, Legs};
 use market::quote::Quote;
 use market::session::{session, year_fraction};
-use market::{Date, Instrument, Money, Price, Timestamp};
+use market::{Date, Instrument, Money, Price, Right, Timestamp};
 use pricing::legs::{self, holding_of};
 
 /// What a contract must be like to be traded, and what its delta is computed with.
@@ -176,6 +176,24 @@ fn years_to(expiry: Date, now: Timestamp) -> f64 {
     year_fraction(now, close).max(0.0)
 }
 
+/// Which way to walk along the strikes, from the money.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walk {
+    /// Out of the money.
+    Out,
+    /// Into the money.
+    In,
+}
+
+impl Walk {
+    fn over(self, rows: &[Listed], right: Right, spot: f64) -> impl Iterator<Item = &Listed> {
+        let at = rows.partition_point(|row| row.contract.strike().dollars() < spot);
+        let is_up = (right == Right::Call) == (self == Self::Out);
+        let count = if is_up { rows.len() - at } else { at };
+        (0..count).map(move |i| if is_up { &rows[at + i] } else { &rows[at - 1 - i] })
+    }
+}
+
 struct Market<'a> {
     chain: &'a Chain,
     spot: f64,
@@ -185,6 +203,9 @@ struct Market<'a> {
 }
 
 impl<'a> Market<'a> {
+    /// The nearest delta. Delta falls on the way out of the money and rises on the way in, so the side on which the
+    /// target should lie is walked first, and only until it is past: most of a chain is never inverted. The
+    /// other side is for chains of which only a part may be traded.
     fn by_delta(
         &self,
         expiry: Date,
@@ -192,12 +213,38 @@ impl<'a> Market<'a> {
         target: f64,
         tolerance: f64,
     ) -> Option<&'a Listed> {
+        let rows = self.chain.strikes(expiry, template.right);
+        let outward = |walk: Walk| walk.over(rows, template.right, self.spot);
+        let nearest = outward(Walk::Out).chain(outward(Walk::In)).find_map(|row| self.delta(row))?;
+        let walks = if nearest >= target { [Walk::Out, Walk::In] } else { [Walk::In, Walk::Out] };
+        walks.into_iter().find_map(|walk| {
+            let limit = match walk {
+                Walk::Out => target - tolerance,
+                Walk::In => target + tolerance,
+            };
+            self.nearest_delta(outward(walk), target, tolerance, |delta| match walk {
+                Walk::Out => delta < limit,
+                Walk::In => delta > limit,
+            })
+        })
+    }
+
+    fn nearest_delta(
+        &self,
+        rows: impl Iterator<Item = &'a Listed>,
+        target: f64,
+        tolerance: f64,
+        is_past: impl Fn(f64) -> bool,
+    ) -> Option<&'a Listed> {
         let mut best: Option<(f64, &Listed)> = None;
-        for row in self.chain.strikes(expiry, template.right) {
+        for row in rows {
             let Some(delta) = self.delta(row) else { continue };
             let off = (delta - target).abs();
             if off <= tolerance && best.is_none_or(|(least, _)| off < least) {
                 best = Some((off, row));
+            }
+            if is_past(delta) {
+                break;
             }
         }
         best.map(|(_, row)| row)

@@ -35,8 +35,12 @@ struct Lesson {
 /// Fits a network. With fewer than `rows_min` training rows, or none to validate with, it says the base rates.
 pub fn fit(train: &[&Example], validation: &[&Example], settings: &Settings) -> Fitted {
     let mut chance = ChaCha8Rng::seed_from_u64(settings.seed);
-    let step = train.len().div_ceil(settings.rows_max.max(1)).max(1);
-    let train: Vec<&Example> = train.iter().step_by(step).copied().collect();
+    let mut train: Vec<&Example> = train.to_vec();
+    if train.len() > settings.rows_max {
+        // By lot: every n-th would take the same symbols each time.
+        train.shuffle(&mut chance);
+        train.truncate(settings.rows_max);
+    }
     let rates = base_rates(train.iter().map(|example| example.class));
     let draw = || chance.random_range(-1.0..1.0f32);
     let start = Network::saying(rates, FEATURES, settings.hidden, draw);

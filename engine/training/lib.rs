@@ -23,6 +23,3 @@ pub mod train;
 pub use dataset::History;
 pub use settings::Settings;
 pub use train::{Fault, Report, TimeframeReport, train};
-
-#[cfg(test)]
-mod scratch_test;

@@ -34,7 +34,7 @@ pub struct Settings {
     pub validation_share: f64,
     /// With fewer training rows than this the model says the base rates and nothing else.
     pub rows_min: usize,
-    /// Most training rows a timeframe; beyond it every n-th is taken.
+    /// Most training rows a timeframe; beyond it as many are drawn by lot.
     pub rows_max: usize,
     /// Where the histories come from, in words, for the manifest: `simulated market, seed 7: not the market`.
     pub source: String,

@@ -195,8 +195,10 @@ fn metrics(
 fn provenance(settings: &Settings, fitted: &Fitted, [train, validation, test]: [usize; 3]) -> String {
     let learner = if fitted.epochs > 0 {
         format!("one hidden layer of {}, Adam, early stop after {} passes", settings.hidden, fitted.epochs)
-    } else if train < settings.rows_min {
-        format!("too little history to learn from ({train} rows): says the base rates")
+    } else if train < settings.rows_min || validation == 0 {
+        format!(
+            "too little history to learn from ({train} rows, {validation} to validate): says the base rates"
+        )
     } else {
         "nothing learnt that held on the validation rows: says the base rates".to_string()
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use venue::{Flood, Hold, Recording, Settings, SourceSettings, Speed};
 
 /// An embedded market that speaks Alpaca's protocol on 127.0.0.1: keys SIMKEY / SIMSECRET, a paper account of
-/// 100,000 dollars. Ends with Ctrl-C, or at the end of its standard input.
+/// 100,000 dollars. Ends with Ctrl-C; Enter prints its counters.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -149,25 +149,18 @@ fn main() -> Result<()> {
     println!("options   {}", venue.option_ws_url);
     println!("orders    {}", venue.trading_ws_url);
     wait_for_the_end(&venue);
-    if let Some(stats) = venue.stats() {
-        println!("{stats:?}");
-    }
     venue.stop();
     Ok(())
 }
 
-/// Ends with standard input; a terminal's Ctrl-C ends the process itself. A closed input from the start (a
-/// service) means: run until killed.
+/// Runs until it is killed (Ctrl-C); every line of standard input prints the counters.
 fn wait_for_the_end(venue: &venue::Venue) {
-    let mut lines = std::io::stdin().lock().lines();
-    let mut heard = false;
-    while lines.next().is_some_and(|line| line.is_ok()) {
-        heard = true;
+    for _ in std::io::stdin().lock().lines().map_while(Result::ok) {
         if let Some(stats) = venue.stats() {
-            println!("{stats:?}");
+            println!("{stats:#?}");
         }
     }
-    while !heard && venue.stats().is_some() {
+    while venue.stats().is_some() {
         std::thread::sleep(Duration::from_secs(5));
     }
 }

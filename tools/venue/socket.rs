@@ -152,7 +152,7 @@ impl Pipe {
             Kind::Data(Encoding::MsgPack) | Kind::Trading => self.session.binary(frame).await,
         };
         self.sent += 1;
-        if self.shared.as_fast_as_read && (queue_empty || self.sent % ACKNOWLEDGE_EVERY == 0) {
+        if self.shared.as_fast_as_read && (queue_empty || self.sent.is_multiple_of(ACKNOWLEDGE_EVERY)) {
             let _ = self.session.ping(&self.sent.to_be_bytes()).await;
         }
         sent.is_ok()

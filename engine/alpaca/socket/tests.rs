@@ -28,10 +28,10 @@ fn monotonic_ns() -> u64 {
 
 fn settings() -> SessionSettings {
     SessionSettings {
-        connect_limit_ns: 2_000 * MS,
-        answer_limit_ns: 2_000 * MS,
-        ping_every_ns: 2_000 * MS,
-        pong_limit_ns: 2_000 * MS,
+        connect_limit_ns: 10_000 * MS,
+        answer_limit_ns: 10_000 * MS,
+        ping_every_ns: 10_000 * MS,
+        pong_limit_ns: 10_000 * MS,
         mute_ns: 60_000 * MS,
         backoff_first_ns: 20 * MS,
         backoff_max_ns: 50 * MS,

@@ -4,7 +4,7 @@ use market::time::{MINUTE, SECOND};
 use market::{Date, Timestamp, session};
 
 /// One session of the simulated market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Session {
     /// The New York date.
     pub date: Date,

@@ -25,7 +25,7 @@ pub struct Facts {
 }
 
 /// The listed contracts of all underlyings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Listing {
     seed: u64,
     of: BTreeMap<Symbol, BTreeSet<Contract>>,

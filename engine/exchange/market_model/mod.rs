@@ -7,6 +7,7 @@
 
 mod calendar;
 mod chance;
+mod kept;
 mod listing;
 pub mod parameters;
 mod past;
@@ -16,6 +17,7 @@ mod trend;
 mod world;
 
 pub use calendar::Session;
+pub use kept::{BadState, State};
 pub use listing::Facts;
 pub use past::gather;
 
@@ -63,7 +65,7 @@ pub enum BadSettings {
 }
 
 /// What falls due at an instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 enum Due {
     Quote(usize),
     Trade(usize),
@@ -72,7 +74,7 @@ enum Due {
 }
 
 /// A contract somebody wants quotes of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Watched {
     watchers: u32,
     last: Option<Quote>,

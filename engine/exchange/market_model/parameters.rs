@@ -7,7 +7,8 @@ use market::Symbol;
 pub const FACTORS: usize = 4;
 
 /// One underlying's character.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Symbol", into = "Symbol")]
 pub struct Parameters {
     /// The ticker.
     pub symbol: Symbol,
@@ -161,6 +162,19 @@ pub const TABLE: [Parameters; 9] = [
         ..fund("AAPL", "Apple Inc. Common Stock", 228.20, 0.27)
     },
 ];
+
+/// A stored market names its underlyings; their characters are looked up again.
+impl From<Symbol> for Parameters {
+    fn from(symbol: Symbol) -> Self {
+        of(symbol)
+    }
+}
+
+impl From<Parameters> for Symbol {
+    fn from(parameters: Parameters) -> Self {
+        parameters.symbol
+    }
+}
 
 /// The parameters of a symbol; an unknown one gets those of a liquid share at 100 dollars.
 pub fn of(symbol: Symbol) -> Parameters {

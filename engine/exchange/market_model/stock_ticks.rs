@@ -13,7 +13,7 @@ const SESSION_SECONDS: f64 = 23_400.0;
 const CROSS_SHARE: f64 = 0.06;
 
 /// The tape of one underlying.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct StockTicks {
     chance: Chance,
     quotes_per_second: f64,
@@ -43,6 +43,12 @@ impl StockTicks {
             official_close: None,
             trade_id: 0,
         }
+    }
+
+    /// Goes on where another run stood, at the rates of this one.
+    pub fn resume(&mut self, from: Self) {
+        let Self { chance, offset, last, official_close, trade_id, .. } = from;
+        *self = Self { chance, offset, last, official_close, trade_id, ..self.clone() };
     }
 
     /// A new day: trade ids start again, yesterday's quote is gone.

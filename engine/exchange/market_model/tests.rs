@@ -168,8 +168,17 @@ fn returns_move_together_as_told() {
     assert!((0.10..0.28).contains(&vol), "annual volatility {vol}");
     let squares: Vec<f64> = spy.iter().map(|r| r.abs()).collect();
     assert!(correlation(&squares[1..], &squares[..squares.len() - 1]) > 0.08, "volatility clusters");
-    let early: f64 = returns(&model.history(SPY, Timeframe::Min1)).iter().map(|r| r.abs()).sum();
-    assert!(early.is_finite());
+}
+
+#[test]
+fn the_session_is_busy_at_both_ends() {
+    let minutes = model(4).history(SPY, Timeframe::Min1);
+    let mean_range = |from: usize, to: usize| -> f64 {
+        let part = minutes.chunks(390).flat_map(|day| &day[from..to]);
+        part.map(|b| b.high.dollars() / b.low.dollars() - 1.0).sum::<f64>() / (to - from) as f64
+    };
+    let (open, noon, close) = (mean_range(0, 30), mean_range(180, 210), mean_range(360, 390));
+    assert!(open > 1.15 * noon && close > 1.15 * noon, "{open} {noon} {close}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use super::chance::Chance;
 
 /// One horizon of predictability.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Trend {
     /// Time constant of the moving average, in trading years.
     horizon_years: f64,

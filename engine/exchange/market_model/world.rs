@@ -26,7 +26,7 @@ const COMMON_JUMPS_PER_YEAR: f64 = 4.0;
 const OWN_JUMPS_PER_YEAR: f64 = 8.0;
 
 /// An Ornstein-Uhlenbeck log volatility with the given stationary spread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct LogVol {
     value: f64,
     spread: f64,
@@ -45,7 +45,7 @@ struct Shock {
     jump: f64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Common {
     chance: Chance,
     log_vol: LogVol,
@@ -68,7 +68,7 @@ impl Common {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Path {
     parameters: Parameters,
     chance: Chance,
@@ -116,7 +116,7 @@ impl Path {
 }
 
 /// All underlyings and what moves them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct World {
     common: Common,
     paths: Vec<Path>,

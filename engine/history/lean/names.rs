@@ -85,7 +85,7 @@ pub(super) fn contract(root: &Symbol, member: &str) -> Option<Contract> {
         "put" => Right::Put,
         _ => return None,
     };
-    if strike % 10 != 0 {
+    if !strike.is_multiple_of(10) {
         return None;
     }
     Some(Contract { root: *root, expiry, strike_mils: u32::try_from(strike / 10).ok()?, right })

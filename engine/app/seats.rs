@@ -1,0 +1,21 @@
+//! Fresh seats from settings: the one place that knows how a core is made, used by a start, by a recovery and by a
+//! rerun of the record.
+
+use crate::settings::Settings;
+use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
+use market::Symbol;
+
+/// A symbol's seat that has heard nothing. `run` makes its proposals' ids unique for ever.
+pub fn underlying(settings: &strategy::Settings, symbol: Symbol, run: u32) -> UnderlyingSeat {
+    UnderlyingSeat::new(symbol, strategy::Underlying::new(symbol, run, settings.clone()))
+}
+
+/// The seat of risk, over an empty book.
+pub fn risk(settings: &Settings) -> RiskSeat {
+    RiskSeat::new(risk::Gate::new(settings.risk.clone()))
+}
+
+/// The seat of execution, without orders.
+pub fn execution(settings: &Settings, run: u32) -> ExecutionSeat {
+    ExecutionSeat::new(execution::Blotter::new(settings.execution.clone(), run))
+}

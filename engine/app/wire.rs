@@ -1,0 +1,464 @@
+//! Who is built with what. A start is one straight line: journal (which recovers), venue, what the venue knows, seats
+//! brought back, trading thread, office, control room, and only then the feeds.
+
+use crate::place::Place;
+use crate::seats;
+use crate::settings::Settings;
+use alpaca::rest::RestSettings;
+use alpaca::session::{PlanLimits, SessionSettings};
+use alpaca::wire::Encoding;
+use anyhow::{Context, bail};
+use crossbeam::queue::ArrayQueue;
+use desk::letter::{Address, Envelope, Letter};
+use journal::{Journal, Opened, RunStart};
+use live::broker::BrokerParts;
+use live::clock::Clock;
+use live::control::{Lines, Room};
+use live::feed_actor::{FeedParts, Line};
+use live::floor::Deliver;
+use live::inquiry::Inquiry;
+use live::models::Watch;
+use live::office::{self, HistoryWish, Known, Office};
+use live::post::Bounds;
+use live::recover::Restored;
+use live::trading::{Parts, Switch, SymbolParts, Trading};
+use live::universe::{self, Wish};
+use market::{Contract, Label, Price, Symbol, Timestamp};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Letters that may wait for the control room: some seconds of a busy desk.
+const VIEW_LETTERS: usize = 16_384;
+/// Calendar days of history asked for before the feeds start.
+const HISTORY: HistoryWish = HistoryWish { minute_days: 12, daily_days: 3_660 };
+
+/// What a run is started with.
+pub struct Start<'a> {
+    /// The settings.
+    pub settings: &'a Settings,
+    /// Folder of journal and control socket.
+    pub folder: PathBuf,
+    /// The journal, opened before anything else: its lock keeps a second engine away from venue and account.
+    pub opened: Opened,
+    /// Where to trade.
+    pub place: Place,
+    /// False runs the feeds without option chains and orders (bars only).
+    pub trade: bool,
+}
+
+/// A running engine.
+pub struct Engine {
+    /// Views, histograms and the control socket; look in often.
+    pub room: Room,
+    /// The number of this run.
+    pub run: u32,
+    /// The account when it started.
+    pub opening: Option<market::order::Account>,
+    /// Set when the engine should stop: by the control socket, or by a fault it cannot work with.
+    pub stop: Arc<AtomicBool>,
+    /// How long from start until the feeds were told to connect.
+    pub started_in: Duration,
+    clock: Clock,
+    trading: Trading,
+    journal: Journal,
+    office: std::thread::JoinHandle<()>,
+    asks: tokio::sync::mpsc::UnboundedSender<office::Ask>,
+    place: Place,
+}
+
+/// Starts the engine; it trades when this returns.
+///
+/// # Errors
+/// Whatever keeps it from starting, with the place and the remedy.
+pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<Engine> {
+    let begun_ns = live::clock::monotonic_ns();
+    let Start { settings, folder, opened, place, trade } = start;
+    let inquiry = inquiry(settings, &place)?;
+    let greeting = ask(office::greet(&inquiry)).with_context(|| {
+        format!("{} does not answer: is it running, is the address right, are the keys right?", place.trading_url)
+    })?;
+    let Opened { journal, pens, recovered } = opened;
+    let restored = live::recover::restore(&recovered, seats::risk(settings), seats::execution(settings, recovered.run))
+        .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
+    tell_recovery(&recovered, &restored, say);
+    let clock = match place.speed {
+        Some(speed) => Clock::following(greeting.now.max(restored.newest), speed),
+        None => Clock::wall(),
+    };
+    let wish = wish(settings);
+    let known = ask(office::know(&inquiry, greeting.now, &settings.symbols, &wish, HISTORY))
+        .context("history and contracts cannot be fetched")?;
+    let chosen = if trade { choose(settings, &known, &restored, greeting.now, &wish) } else { Vec::new() };
+
+    let letters = Arc::new(ArrayQueue::new(VIEW_LETTERS));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (gaps, gaps_told) = tokio::sync::mpsc::unbounded_channel();
+    let run = recovered.run;
+    let Restored { risk, execution, undelivered, positions, .. } = restored;
+    let trading = Trading::start(Parts {
+        clock: clock.clone(),
+        pens,
+        keep_inputs: settings.keep_inputs,
+        letters: letters.clone(),
+        symbols: symbol_parts(settings, run),
+        risk,
+        execution,
+        bounds: Bounds { quotes_max: settings.engine.quotes_max, events_max: settings.engine.events_max },
+        shards: settings.engine.shards,
+        feeds: feeds(settings, &place, &chosen, trade),
+        broker: trade.then(|| broker_parts(settings, &place)),
+        gaps,
+        fatal: fatal(stop.clone()),
+    })
+    .context("the trading thread does not start")?;
+
+    let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
+    let mut watch = Watch::new(settings.models.folder.clone());
+    install_models(settings, &mut watch, &trading, say)?;
+    introduce(&trading, &known, &chosen, &clock);
+    deliver_first(&trading, undelivered, positions, &clock);
+    let office = open_office(settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock)?;
+    let (room, trouble) = Room::open(&folder, lines(&trading, &letters, &clock, &stop));
+    if let Some(trouble) = trouble {
+        say(trouble);
+    }
+    if trade {
+        // Compare with the broker before anything else happens.
+        let _ = asks.send(office::Ask::Reconcile);
+    }
+    let _ = trading.switch.send(Switch::Connect);
+    let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
+    let opening = Some(greeting.account);
+    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place })
+}
+
+impl Engine {
+    /// The engine's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The embedded market, when there is one.
+    pub fn venue(&mut self) -> Option<&mut venue::Venue> {
+        self.place.venue.as_mut()
+    }
+
+    /// Stops in order: no new risk, working orders canceled, sockets closed, journal drained. Answers the journal's
+    /// counters.
+    ///
+    /// # Errors
+    /// When the journal cannot be closed; what it had taken stays in its ring for the next start.
+    pub fn stop(mut self, grace: Duration) -> anyhow::Result<(Room, journal::Counters)> {
+        self.room.command(risk::command::Command::Pause);
+        let until = live::clock::monotonic_ns() + grace.as_nanos() as u64;
+        self.cancel_working();
+        while live::clock::monotonic_ns() < until {
+            self.room.round();
+        }
+        self.room.gather();
+        let Self { room, trading, journal, office, asks, place, clock, .. } = self;
+        trading.end();
+        drop(asks);
+        // The office ends when its lines do; a panic there has told its reason.
+        let _ = office.join();
+        let counters = journal.close(clock.now()).context("the journal does not close")?;
+        drop(place);
+        Ok((room, counters))
+    }
+
+    /// Asks execution to take back orders that open; closing ones die with the day at the venue and are looked up at
+    /// the next start.
+    fn cancel_working(&self) {
+        let at = self.clock.now();
+        let letter = Letter::Halt(risk::command::HaltNote::Opening);
+        let envelope = Envelope { from: Address::Operator, to: Address::Execution, at, letter };
+        self.trading.addresses.execution.do_send(Deliver { envelope, origin_ns: 0 });
+    }
+}
+
+/// Runs a few questions to their end on this thread.
+fn ask<T>(questions: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Building a current-thread runtime fails only when the system has no file descriptors left.
+    runtime.expect("a runtime needs a few file descriptors").block_on(questions)
+}
+
+fn rest_settings(settings: &Settings, place: &Place) -> RestSettings {
+    let embedded = place.venue.is_some();
+    RestSettings {
+        trading_url: place.trading_url.clone(),
+        data_url: place.data_url.clone(),
+        call_limit_ns: settings.execution.request_timeout_ns.unsigned_abs().max(1_000_000_000).min(10_000_000_000),
+        connect_limit_ns: 5_000_000_000,
+        trading_per_minute: (!embedded).then_some(180),
+        trading_reserve: 60,
+        data_per_minute: (!embedded).then_some(180),
+        stock_feed: feed_of(&place.stock_ws_url),
+        option_feed: feed_of(&place.option_ws_url),
+    }
+}
+
+/// The feed is the last part of a stream's address, and REST must be asked for the same one.
+fn feed_of(url: &str) -> String {
+    url.rsplit('/').next().unwrap_or_default().to_string()
+}
+
+fn broker_parts(settings: &Settings, place: &Place) -> BrokerParts {
+    BrokerParts {
+        rest: rest_settings(settings, place),
+        keys: place.keys.clone(),
+        wait_for_sync: settings.journal.durability == journal::Durability::Power,
+    }
+}
+
+fn inquiry(settings: &Settings, place: &Place) -> anyhow::Result<Inquiry> {
+    Ok(Inquiry::new(broker_parts(settings, place).client()?))
+}
+
+/// Opens the journal of a folder: takes its lock, and drains what a dead run left.
+///
+/// # Errors
+/// When another engine holds it, or it cannot be read.
+pub fn open_journal(settings: &Settings, folder: &Path) -> anyhow::Result<Opened> {
+    let seeds = vec![(Label::literal("venue"), settings.venue.seed)];
+    let version = Label::literal(env!("CARGO_PKG_VERSION"));
+    Ok(Journal::open(folder, &settings.journal, &RunStart { version, seeds, at: live::clock::wall() })?)
+}
+
+fn tell_recovery(recovered: &journal::Recovered, restored: &Restored, say: &mut dyn FnMut(String)) {
+    for torn in &recovered.torn {
+        say(format!(
+            "journal: the end of a ring could not be read ({}, {} bytes); it is kept as {}",
+            torn.why,
+            torn.bytes,
+            torn.kept.display()
+        ));
+    }
+    if restored.heard > 0 {
+        say(format!(
+            "recovered: {} letters heard again ({} came from the ring of a run that died), {} positions, {} letters \
+             to deliver",
+            restored.heard,
+            recovered.drained,
+            restored.positions.len(),
+            restored.undelivered.len()
+        ));
+    }
+}
+
+/// What to listen to follows from what the structures ask for.
+fn wish(settings: &Settings) -> Wish {
+    let structures = &settings.strategy.structures;
+    let min = structures.iter().map(|s| s.days.min).min().unwrap_or(0);
+    let max = structures.iter().map(|s| s.days.max).max().unwrap_or(60);
+    let target = structures.first().map_or(30, |s| s.days.target);
+    Wish {
+        dte_min: min,
+        dte_max: max,
+        dte_target: target,
+        expiries_max: settings.feed.expiries_max,
+        contracts_max: settings.feed.option_quotes_max / settings.symbols.len().max(1),
+    }
+}
+
+fn choose(
+    settings: &Settings,
+    known: &BTreeMap<Symbol, Known>,
+    restored: &Restored,
+    now: Timestamp,
+    wish: &Wish,
+) -> Vec<Contract> {
+    let (today, _) = now.new_york();
+    let held: Vec<Contract> = restored
+        .positions
+        .iter()
+        .flat_map(|p| p.legs.iter().filter_map(|leg| leg.instrument.contract()))
+        .collect();
+    let mut chosen = Vec::new();
+    for symbol in &settings.symbols {
+        let Some(known) = known.get(symbol) else { continue };
+        let listed: Vec<Contract> = known.listed.iter().map(|(contract, _)| *contract).collect();
+        let mine: Vec<Contract> = held.iter().filter(|c| c.root == *symbol).copied().collect();
+        let spot = known.spot.unwrap_or(Price::ZERO);
+        chosen.extend(universe::choose(spot, today, &listed, &mine, wish));
+    }
+    chosen
+}
+
+fn symbol_parts(settings: &Settings, run: u32) -> Vec<SymbolParts> {
+    let parts = |symbol: &Symbol| {
+        let (symbol, strategy) = (*symbol, settings.strategy.clone());
+        SymbolParts {
+            symbol,
+            seat: seats::underlying(&strategy, symbol, run),
+            rebuild: Box::new(move || seats::underlying(&strategy, symbol, run)),
+        }
+    };
+    settings.symbols.iter().map(parts).collect()
+}
+
+fn feeds(settings: &Settings, place: &Place, chosen: &[Contract], trade: bool) -> FeedParts {
+    let line = |url: &str, seed: u64| Line { url: url.to_string(), session: session(settings, place, seed) };
+    FeedParts {
+        keys: place.keys.clone(),
+        stocks: Some(line(&place.stock_ws_url, 1)),
+        stock_encoding: Encoding::Json,
+        symbols: settings.symbols.clone(),
+        stock_quotes: trade,
+        options: trade.then(|| line(&place.option_ws_url, 2)),
+        contracts: chosen.to_vec(),
+        orders: trade.then(|| line(&place.trading_ws_url, 3)),
+    }
+}
+
+fn session(settings: &Settings, place: &Place, seed: u64) -> SessionSettings {
+    let ns = |d: Duration| d.as_nanos() as u64;
+    let limit = |n: usize| if place.venue.is_some() { None } else { Some(n) };
+    SessionSettings {
+        connect_limit_ns: 10_000_000_000,
+        answer_limit_ns: 10_000_000_000,
+        ping_every_ns: 10_000_000_000,
+        pong_limit_ns: 15_000_000_000,
+        mute_ns: ns(settings.feed.mute_after),
+        backoff_first_ns: ns(settings.feed.backoff_first),
+        backoff_max_ns: ns(settings.feed.backoff_max),
+        login_repeats_max: 15,
+        subscribe_chunk: 500,
+        limits: PlanLimits {
+            stock_symbols: limit(settings.feed.stock_symbols_max),
+            option_quotes: limit(settings.feed.option_quotes_max),
+        },
+        // Jitter only has to differ between clients.
+        seed: seed ^ u64::from(std::process::id()),
+    }
+}
+
+fn fatal(stop: Arc<AtomicBool>) -> Arc<dyn Fn(&str) + Send + Sync> {
+    Arc::new(move |seat| {
+        eprintln!("{seat} panicked and holds what cannot be made anew: stopping; the next start recovers it");
+        stop.store(true, Ordering::Relaxed);
+    })
+}
+
+/// The models of the folder, in every seat before the first tick.
+fn install_models(
+    settings: &Settings,
+    watch: &mut Watch,
+    trading: &Trading,
+    say: &mut dyn FnMut(String),
+) -> anyhow::Result<()> {
+    let (sound, refused) = watch.look();
+    for text in refused {
+        say(format!("model refused: {text}"));
+    }
+    if sound.is_empty() && settings.strategy.inference {
+        bail!(
+            "{}: no usable model; `wingspread train` makes a set, or set `models.folder`",
+            settings.models.folder.display()
+        );
+    }
+    for bundle in &sound {
+        live::models::install(bundle, &trading.addresses.installs);
+    }
+    let speaking: Vec<String> = sound.iter().map(|b| format!("{} {}", b.note.name, b.note.version)).collect();
+    say(format!("models: {}", speaking.join(", ")));
+    Ok(())
+}
+
+/// Every symbol's seat learns its past.
+fn introduce(trading: &Trading, known: &BTreeMap<Symbol, Known>, chosen: &[Contract], clock: &Clock) {
+    let at = clock.now();
+    for (symbol, seat) in &trading.addresses.symbols {
+        let Some(known) = known.get(symbol) else { continue };
+        for envelope in office::introduce(*symbol, known, chosen, at) {
+            seat.do_send(Deliver { envelope, origin_ns: 0 });
+        }
+    }
+}
+
+/// Letters a dead run left undelivered, what the symbols hold, and the question what became of every order.
+fn deliver_first(
+    trading: &Trading,
+    undelivered: Vec<Envelope>,
+    positions: Vec<portfolio::notes::PositionNote>,
+    clock: &Clock,
+) {
+    let at = clock.now();
+    let addresses = &trading.addresses;
+    for mut envelope in undelivered {
+        envelope.at = at;
+        let seat = if envelope.to == Address::Risk { &addresses.risk } else { &addresses.execution };
+        seat.do_send(Deliver { envelope, origin_ns: 0 });
+    }
+    for note in positions {
+        let Some((symbol, seat)) = addresses.symbols.iter().find(|(s, _)| *s == note.underlying) else { continue };
+        let to = Address::Underlying(*symbol);
+        let envelope = Envelope { from: Address::Risk, to, at, letter: Letter::Position(note) };
+        seat.do_send(Deliver { envelope, origin_ns: 0 });
+    }
+    let envelope = Envelope { from: Address::Operator, to: Address::Execution, at, letter: Letter::Resume };
+    addresses.execution.do_send(Deliver { envelope, origin_ns: 0 });
+}
+
+fn lines(
+    trading: &Trading,
+    letters: &Arc<ArrayQueue<Envelope>>,
+    clock: &Clock,
+    stop: &Arc<AtomicBool>,
+) -> Lines {
+    let addresses = &trading.addresses;
+    let mut command_to = vec![(Address::Risk, addresses.risk.clone())];
+    command_to.extend(addresses.symbols.iter().map(|(s, seat)| (Address::Underlying(*s), seat.clone())));
+    Lines {
+        letters: letters.clone(),
+        floors: addresses.floors.clone(),
+        command_to,
+        clock: clock.clone(),
+        stop: stop.clone(),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is a line to somewhere; a struct would only rename them")]
+fn open_office(
+    settings: &Settings,
+    place: &Place,
+    trading: &Trading,
+    gaps: tokio::sync::mpsc::UnboundedReceiver<live::feed::Gap>,
+    asks: tokio::sync::mpsc::UnboundedReceiver<office::Ask>,
+    letters: &Arc<ArrayQueue<Envelope>>,
+    models: Watch,
+    known: BTreeMap<Symbol, Known>,
+    chosen: Vec<Contract>,
+    clock: &Clock,
+) -> anyhow::Result<std::thread::JoinHandle<()>> {
+    let broker = broker_parts(settings, place);
+    let addresses = trading.addresses.clone();
+    let switch = trading.switch.clone();
+    let (letters, clock, wish) = (letters.clone(), clock.clone(), wish(settings));
+    let listed =
+        known.into_iter().map(|(s, k)| (s, k.listed.into_iter().map(|(c, _)| c).collect())).collect();
+    let work = move || {
+        ask(async move {
+            // The same parts made a client before; they do so again.
+            let Ok(rest) = broker.client() else { return };
+            let parts = office::Parts {
+                rest: Inquiry::new(rest),
+                clock,
+                addresses,
+                switch,
+                gaps,
+                asks,
+                letters,
+                models,
+                wish,
+                listed,
+            };
+            Office::new(parts, chosen).work().await;
+        });
+    };
+    std::thread::Builder::new().name("office".into()).spawn(work).context("the office thread does not start")
+}
+

@@ -131,7 +131,7 @@ pub fn simulated(settings: &Settings, state_file: Option<PathBuf>) -> venue::Set
         exchange: exchange_settings(settings),
         cash: settings.venue.cash,
         limits: own_limits(settings),
-        // state_file,
+        state_file,
         ..venue::Settings::simulated(market, Speed::Times(settings.venue.speed))
     }
 }

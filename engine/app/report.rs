@@ -109,6 +109,36 @@ pub fn summary(view: &View, stages: &Stages, opening: Option<Account>) -> String
     text
 }
 
+/// Opening cash plus everything on record that moved cash, against the cash the venue told last.
+///
+/// # Errors
+/// When the record does not read.
+pub fn accounting(folder: &std::path::Path) -> anyhow::Result<String> {
+    let reader = journal::Reader::open(folder)?;
+    let summary = journal::summary::summarise(&reader, &journal::export::Filter::default())?;
+    let (mut first, mut last) = (None, None);
+    for entry in reader.all() {
+        if let Ok(journal::Record { body: journal::Body::Letter(envelope), .. }) = entry?.record
+            && let desk::Letter::Account(account) = envelope.letter
+        {
+            first = first.or(Some(account));
+            last = Some(account);
+        }
+    }
+    let (Some(first), Some(last)) = (first, last) else { return Ok("the venue told no account".into()) };
+    let flows = summary.total_cash();
+    let off = first.cash + flows - last.cash;
+    let verdict = if off == Money::ZERO { "balanced to the cent".into() } else { format!("OFF BY ${off}") };
+    Ok(format!(
+        "Accounting: opening cash ${} + flows on record ${} (fees ${} among them) = ${}; the venue says ${}: {verdict}",
+        first.cash,
+        flows,
+        summary.fees,
+        first.cash + flows,
+        last.cash
+    ))
+}
+
 /// Dollars and cents with thousands set apart.
 pub fn dollars(amount: Money) -> String {
     let cents = amount.round_to_cent().micros() / Money::PER_CENT;

@@ -81,7 +81,8 @@ fn go(settings: &Settings, run: &cli::Run) -> anyhow::Result<ExitCode> {
         settings.strategy.structures.len(),
         engine.started_in.as_secs_f64()
     );
-    let watch = Watch { every: Duration::from_secs(run.status_every.max(1)), run_for: run.run_for };
+    let every = Duration::from_secs(run.status_every.max(1));
+    let watch = Watch { every, run_for: run.run_for, after_the_data: None };
     let engine = watch.over(engine, &stop);
     finish(engine, &folder)
 }
@@ -92,6 +93,8 @@ pub struct Watch {
     pub every: Duration,
     /// Stop after this long.
     pub run_for: Option<Duration>,
+    /// Stop this long after the embedded market has said its last word.
+    pub after_the_data: Option<Duration>,
 }
 
 impl Watch {
@@ -99,7 +102,8 @@ impl Watch {
     pub fn over(&self, mut engine: Engine, stop: &AtomicBool) -> Engine {
         let begun = live::clock::monotonic_ns();
         let elapsed = || Duration::from_nanos(live::clock::monotonic_ns() - begun);
-        let (mut seen, mut next_status) = (0, self.every);
+        let (mut seen, mut next_status, mut next_look) = (0, self.every, Duration::ZERO);
+        let mut limit = self.run_for;
         loop {
             engine.room.round();
             let (lines, now_seen) = report::notable_lines(&engine.room.view, seen);
@@ -111,7 +115,13 @@ impl Watch {
                 println!("{}", report::status_line(&engine.room.view, &engine.room.stages, engine.now()));
             }
             let asked = stop.load(Ordering::Relaxed) || engine.stop.load(Ordering::Relaxed);
-            if asked || self.run_for.is_some_and(|limit| elapsed() >= limit) {
+            if let (Some(last_words), true) = (self.after_the_data, elapsed() >= next_look) {
+                next_look = elapsed() + Duration::from_millis(500);
+                if engine.venue().and_then(|v| v.stats()).is_none_or(|stats| stats.finished) {
+                    limit = limit.or(Some(elapsed() + last_words));
+                }
+            }
+            if asked || limit.is_some_and(|limit| elapsed() >= limit) {
                 return engine;
             }
         }

@@ -68,14 +68,14 @@ pub struct Exchange {
     pub(crate) tape: Tape,
     pub(crate) accounts: Vec<Account>,
     pub(crate) orders: Vec<Order>,
-    by_id: HashMap<Uuid, usize>,
-    by_client_id: HashMap<(AccountId, String), usize>,
+    pub(crate) by_id: HashMap<Uuid, usize>,
+    pub(crate) by_client_id: HashMap<(AccountId, String), usize>,
     /// Indexes of the orders that can execute, by the instruments of their legs, oldest first.
     pub(crate) working: BTreeMap<Instrument, Vec<usize>>,
-    timers: BTreeMap<(Timestamp, u64), Timer>,
-    timers_set: u64,
-    events_told: u64,
-    now: Timestamp,
+    pub(crate) timers: BTreeMap<(Timestamp, u64), Timer>,
+    pub(crate) timers_set: u64,
+    pub(crate) events_told: u64,
+    pub(crate) now: Timestamp,
 }
 
 impl Exchange {
@@ -306,16 +306,21 @@ impl Exchange {
     pub(crate) fn enter(&mut self, order: Order) -> usize {
         let index = self.orders.len();
         let account = order.account;
-        self.by_id.insert(order.id, index);
-        for leg in &order.legs {
-            self.by_id.insert(leg.id, index);
-        }
-        self.by_client_id.insert((account, order.client_order_id.clone()), index);
+        self.index(&order, index);
         let books = self.account_mut(account);
         books.orders.push(index);
         books.open.insert(index);
         self.orders.push(order);
         index
+    }
+
+    /// Makes an order findable by its ids.
+    pub(crate) fn index(&mut self, order: &Order, index: usize) {
+        self.by_id.insert(order.id, index);
+        for leg in &order.legs {
+            self.by_id.insert(leg.id, index);
+        }
+        self.by_client_id.insert((order.account, order.client_order_id.clone()), index);
     }
 
     pub(crate) fn set_timer(&mut self, at: Timestamp, timer: Timer) {

@@ -5,7 +5,15 @@ use crate::{Contract, Date, Instrument, Label, Money, Price, Symbol, Timestamp};
 
 /// A price and how much of it is shown: shares, or contracts.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub struct Level {
@@ -17,7 +25,15 @@ pub struct Level {
 
 /// The best bid and ask of one instrument at one moment.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub struct Quote {
@@ -49,7 +65,15 @@ impl Quote {
 
 /// One execution reported by the tape.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub struct Trade {
@@ -201,7 +225,15 @@ impl std::fmt::Display for Timeframe {
 
 /// Open, high, low, close and volume over one interval, stamped at its start.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub struct Bar {
@@ -227,7 +259,15 @@ pub struct Bar {
 
 /// Trading status of an instrument.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub struct Status {
@@ -241,7 +281,15 @@ pub struct Status {
 
 /// What is known of a contract's open interest: the previous session's figure.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub struct OpenInterest {
@@ -255,7 +303,14 @@ pub struct OpenInterest {
 
 /// Everything a market-data feed may say.
 #[derive(
-    Clone, Copy, Debug, PartialEq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub enum MarketEvent {

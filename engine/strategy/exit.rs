@@ -21,7 +21,7 @@ pub struct Settings {
     /// Closed once fewer days to its first expiry are left than this; 0 leaves only the last day's rule.
     pub days_min: i32,
     /// On its last day it is closed from this time on, in seconds after New York midnight (54,000 is 15:00), or an
-    /// hour before an earlier close.
+    /// hour before an earlier close. From 17:00 on it is held through its expiry.
     pub last_day_from_s: i64,
     /// Oldest quote, in nanoseconds, on which profit and loss are judged.
     pub age_max_ns: i64,
@@ -39,6 +39,9 @@ pub struct ClosingPrice {
     /// True when no leg's quote is older than allowed.
     pub fresh: bool,
 }
+
+/// From 17:00 on nothing trades any more: a last-day rule that late holds positions through their expiry.
+const HOLDS_THROUGH_FROM_S: i64 = 17 * 3600;
 
 /// The legs that close a position.
 pub fn closing_legs(opened: &Legs) -> Legs {
@@ -123,6 +126,9 @@ pub fn first_expiry(position: &PositionNote) -> Option<Date> {
 
 /// From when on nothing that expires `today` is held.
 pub fn last_day_from(today: Date, settings: &Settings) -> Timestamp {
+    if settings.last_day_from_s >= HOLDS_THROUGH_FROM_S {
+        return Timestamp::MAX;
+    }
     let rule = today.at_new_york(settings.last_day_from_s);
     session(today).map_or(rule, |Session { close, .. }| rule.min(close - HOUR))
 }

@@ -60,6 +60,19 @@ impl Bars {
         self.of.entry(symbol).or_default().keep(bar);
     }
 
+    /// The minutes in the making, each with whether a trade has set its prices.
+    pub fn forming(&self) -> Vec<(Symbol, Bar, bool)> {
+        let made = self.of.iter().filter_map(|(symbol, kept)| Some((*symbol, kept.forming?)));
+        made.map(|(symbol, forming)| (symbol, forming.bar, forming.priced)).collect()
+    }
+
+    /// Takes minutes in the making up again.
+    pub fn resume(&mut self, forming: &[(Symbol, Bar, bool)]) {
+        for (symbol, bar, priced) in forming.iter().copied() {
+            self.of.entry(symbol).or_default().forming = Some(Forming { bar, priced });
+        }
+    }
+
     /// Finishes minutes that ended by `now`.
     pub fn pass(&mut self, now: Timestamp, done: &mut Vec<(Symbol, Bar)>) {
         for (symbol, kept) in &mut self.of {

@@ -1,11 +1,13 @@
 //! The one owner of market, exchange and virtual time, on a thread of its own. Everybody else sends it
 //! questions (closures) and gets answers; sockets get frames through bounded queues.
 
+use crate::StartError;
 use crate::bars::Bars;
+use crate::kept::{Keeper, Resumed};
 use crate::pace::{self, Pace};
 use crate::sessions::{Bounds, SessionId, Sessions, WatchChange};
 use crate::settings::{Settings, Speed};
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 use crate::tape::Tape;
 use crate::wire;
 use alpaca::Keys;
@@ -58,6 +60,8 @@ pub struct Stats {
     pub trading_sessions: usize,
     /// Sessions opened by the market so far.
     pub days: u32,
+    /// Times the state could not be stored: disk full, folder gone.
+    pub saves_failed: u64,
 }
 
 /// Market, exchange, sockets and time.
@@ -82,28 +86,53 @@ pub struct Core {
     pub configuration: alpaca::account::AccountConfiguration,
     /// Equity at the end of each day so far.
     pub equity: Vec<(Timestamp, f64)>,
-    pace: Pace,
-    stats: Stats,
-    watched: BTreeSet<Contract>,
-    listed_on: Option<Date>,
-    bars_until: Timestamp,
+    /// Where the state is stored, when it is.
+    pub(crate) keeper: Option<Keeper>,
+    /// True while a restored market runs on to where it was; nothing is stored or told then.
+    pub(crate) catching_up: bool,
+    pub(crate) pace: Pace,
+    pub(crate) stats: Stats,
+    pub(crate) watched: BTreeSet<Contract>,
+    pub(crate) listed_on: Option<Date>,
+    pub(crate) bars_until: Timestamp,
     paused_for: Option<(Date, Instant)>,
     muted_until: Option<Timestamp>,
     stopping: bool,
-    events: Vec<Stamped>,
+    /// Events of the turn, and how many of them were heard.
+    pub(crate) events: Vec<Stamped>,
+    pub(crate) heard: usize,
     said: Vec<Event>,
     finished_bars: Vec<(Symbol, Bar)>,
 }
 
 impl Core {
-    /// Opens the source and the account.
-    pub fn open(settings: Settings) -> Result<Self, SourceError> {
+    /// Opens the source and the account, or goes on where the state file left them.
+    pub fn open(settings: Settings) -> Result<Self, StartError> {
+        if let Some(Resumed { path, source, exchange, rest, told }) = Resumed::read(&settings)? {
+            let mut core =
+                Self::assemble(settings, source, exchange, (rest.account, rest.opened_at), rest.now);
+            core.resume(rest, told, &path)?;
+            return Ok(core);
+        }
         let source = Source::open(&settings.source)?;
         let start = source.starts_at();
         let mut exchange = Exchange::new(settings.exchange.clone(), start, source.seed());
-        let mut said = Vec::new();
         let opening = Opening { cash: settings.cash, options_level: 3 };
-        let account = exchange.open_account(start, opening, &mut said);
+        let account = exchange.open_account(start, opening, &mut Vec::new());
+        let mut core = Self::assemble(settings, source, exchange, (account, start), start);
+        core.list_day(start);
+        core.note_equity(start);
+        core.begin_keeping()?;
+        Ok(core)
+    }
+
+    fn assemble(
+        settings: Settings,
+        source: Source,
+        exchange: Exchange,
+        (account, opened_at): (AccountId, Timestamp),
+        now: Timestamp,
+    ) -> Self {
         let keys = settings.keys.iter().map(|k| Keys::new(&k.key, &k.secret)).collect();
         let limits = &settings.limits;
         let bounds = Bounds {
@@ -117,8 +146,8 @@ impl Core {
                 (source.history(symbol, Timeframe::Day1), source.history(symbol, Timeframe::Min1));
             bars.begin(symbol, days, minutes);
         }
-        let mut core = Self {
-            pace: Pace::new(settings.speed, start, source.is_wall_clock()),
+        Self {
+            pace: Pace::new(settings.speed, now, source.is_wall_clock()),
             sessions: Sessions::new(bounds, keys),
             settings,
             source,
@@ -126,23 +155,23 @@ impl Core {
             account,
             bars,
             tape: Tape::default(),
-            opened_at: start,
+            opened_at,
             configuration: Default::default(),
             equity: Vec::new(),
+            keeper: None,
+            catching_up: false,
             stats: Stats::default(),
             watched: BTreeSet::new(),
             listed_on: None,
-            bars_until: start,
+            bars_until: now,
             paused_for: None,
             muted_until: None,
             stopping: false,
             events: Vec::new(),
-            said,
+            heard: 0,
+            said: Vec::new(),
             finished_bars: Vec::new(),
-        };
-        core.list_day(start);
-        core.note_equity(start);
-        Ok(core)
+        }
     }
 
     /// Virtual time.
@@ -176,6 +205,13 @@ impl Core {
 
     /// Ends [`Core::run`] at the next occasion.
     pub fn stop(&mut self) {
+        self.keep();
+        self.stopping = true;
+    }
+
+    /// Ends [`Core::run`] as a kill would: nothing more is stored.
+    pub fn die(&mut self) {
+        self.keeper = None;
         self.stopping = true;
     }
 
@@ -196,6 +232,7 @@ impl Core {
                 }
             }
             let nap = self.turn();
+            self.keep_in_time();
             self.sessions.flush();
             if nap.is_zero() {
                 continue;
@@ -230,6 +267,7 @@ impl Core {
         let target = self.pace.target(Some(due));
         if due > target {
             if !as_fast {
+                self.note_told(target);
                 self.pace.reached(target);
             }
             return self.pace.wait_for(due).unwrap_or(NAP).min(NAP);
@@ -295,6 +333,7 @@ impl Core {
     fn jump(&mut self, to: Timestamp) {
         self.advance(to);
         self.pace.jump(to);
+        self.keep();
     }
 
     /// The source is empty: settles the last day, shows the activities of it, and stands still.
@@ -313,22 +352,29 @@ impl Core {
     }
 
     /// Lets everything up to `to` happen, in order.
-    fn advance(&mut self, to: Timestamp) {
-        let mut events = std::mem::take(&mut self.events);
-        events.clear();
-        self.source.advance(to, EVENTS_A_TURN_MAX, &mut events);
-        let cut = events.len() >= EVENTS_A_TURN_MAX;
-        for stamped in &events {
-            self.pass(stamped.at);
-            self.hear(stamped.at, &stamped.event);
-        }
-        let reached = match events.last() {
+    pub(crate) fn advance(&mut self, to: Timestamp) {
+        self.note_told(to);
+        self.events.clear();
+        self.heard = 0;
+        self.source.advance(to, EVENTS_A_TURN_MAX, &mut self.events);
+        let cut = self.events.len() >= EVENTS_A_TURN_MAX;
+        let reached = match self.events.last() {
             Some(last) if cut && self.source.next_due().is_some_and(|next| next <= to) => last.at,
             _ => to,
         };
+        self.deliver(reached);
+    }
+
+    /// Lets the turn's events be heard, and time pass to `reached`. What is stored on the way holds the events
+    /// not heard yet.
+    pub(crate) fn deliver(&mut self, reached: Timestamp) {
+        while let Some(stamped) = self.events.get(self.heard).copied() {
+            self.pass(stamped.at);
+            self.heard += 1;
+            self.hear(stamped.at, &stamped.event);
+        }
         self.pass(reached);
         self.pace.reached(reached);
-        self.events = events;
     }
 
     /// Time passes without an event: minutes end, the exchange's timers fire, a day begins.
@@ -361,6 +407,7 @@ impl Core {
             }
             MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, bar, updated: false } => {
                 self.bars.ready_made(*symbol, *bar);
+                self.keep_minute(*symbol, bar);
             }
             _ => {}
         }
@@ -373,6 +420,7 @@ impl Core {
 
     fn tell_bars(&mut self, done: &mut Vec<(Symbol, Bar)>) {
         for (symbol, bar) in done.drain(..) {
+            self.keep_minute(symbol, &bar);
             self.sessions.offer(&MarketEvent::Bar {
                 symbol,
                 timeframe: Timeframe::Min1,
@@ -390,10 +438,14 @@ impl Core {
         }
     }
 
-    /// Passes on what the exchange said since the last time.
+    /// Passes on what the exchange said since the last time; stores it first.
     pub fn tell_orders(&mut self) {
         if self.said.is_empty() {
             return;
+        }
+        if self.said.iter().any(|event| !matches!(event, Event::Socket(_))) {
+            self.mark_changed();
+            self.keep();
         }
         for event in std::mem::take(&mut self.said) {
             match event {
@@ -415,6 +467,7 @@ impl Core {
         call: impl FnOnce(&mut Exchange, AccountId, Timestamp, &mut Vec<Event>) -> T,
     ) -> T {
         let now = self.now();
+        self.mark_changed();
         let mut said = std::mem::take(&mut self.said);
         let answer = call(&mut self.exchange, self.account, now, &mut said);
         self.said = said;

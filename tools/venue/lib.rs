@@ -9,6 +9,7 @@ mod bars;
 mod core;
 mod door;
 mod greeks;
+mod kept;
 mod pace;
 mod rest;
 mod sessions;
@@ -16,6 +17,7 @@ pub mod settings;
 mod shared;
 mod socket;
 pub mod source;
+mod state_file;
 mod tape;
 mod wire;
 
@@ -23,6 +25,7 @@ mod wire;
 mod trials;
 
 pub use crate::core::Stats;
+pub use crate::state_file::StateError;
 pub use settings::{Credentials, Flood, Hold, Limits, Recording, Settings, SourceSettings, Speed};
 
 use crate::core::{Ask, Core};
@@ -44,6 +47,9 @@ pub enum StartError {
     /// The source refused its settings.
     #[error(transparent)]
     Source(#[from] source::SourceError),
+    /// What was stored cannot be taken up.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The address is taken, or threads are not to be had.
     #[error("venue: cannot listen on 127.0.0.1:{port}: {error}; choose another `port`, or 0 for a free one")]
     Listen {
@@ -160,20 +166,25 @@ impl Venue {
         self.shared.refuse_with.store(status.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Dies in the middle: sockets break without a word, nothing listens any more.
+    /// Dies in the middle, as if killed: sockets break without a word, nothing listens any more, nothing more is
+    /// stored.
     pub fn die(&mut self) {
-        self.tell(|core| {
+        self.end(Core::die);
+    }
+
+    /// Stops in order: the state is stored, sockets are closed, threads end.
+    pub fn stop(mut self) {
+        self.end(Core::stop);
+    }
+
+    fn end(&mut self, how: fn(&mut Core)) {
+        self.tell(move |core| {
+            how(core);
             core.sessions.drop_all();
-            core.stop();
         });
         // The future of a stop without grace need not be awaited for the stop to happen.
         drop(self.server.stop(false));
         self.join();
-    }
-
-    /// Stops in order: sockets are closed, threads end.
-    pub fn stop(mut self) {
-        self.die();
     }
 
     fn tell(&self, what: impl FnOnce(&mut Core) + Send + 'static) {
@@ -196,7 +207,7 @@ impl Venue {
 impl Drop for Venue {
     fn drop(&mut self) {
         if !self.threads.is_empty() {
-            self.die();
+            self.end(Core::stop);
         }
     }
 }

@@ -28,6 +28,9 @@ struct Arguments {
     /// Stand still until a stock session has subscribed.
     #[arg(long)]
     hold: bool,
+    /// Keep account, time and market in this file: killed and started again, the venue goes on where it was.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
     #[command(subcommand)]
     source: Option<Market>,
 }
@@ -140,6 +143,7 @@ fn main() -> Result<()> {
     let settings = Settings {
         port: arguments.port,
         hold: Hold { stocks: arguments.hold, ..Hold::default() },
+        state_file: arguments.state,
         ..Settings::with(source(market)?, speed)
     };
     let venue = venue::start(settings)?;

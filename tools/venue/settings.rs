@@ -28,6 +28,10 @@ pub struct Settings {
     pub cash: Money,
     /// Plan limits and bounds.
     pub limits: Limits,
+    /// Where account, time and market are kept, so that they outlive the process (not a power cut: nothing is
+    /// synced); `None`: each start is a new market. A second file, of the same name with `.bars` after it, keeps
+    /// the minutes.
+    pub state_file: Option<PathBuf>,
 }
 
 /// A key and its secret.
@@ -151,6 +155,7 @@ impl Settings {
             exchange: exchange::Settings::ordinary(None),
             cash: Money::from_dollars(100_000),
             limits: Limits::paid_plan(),
+            state_file: None,
         }
     }
 

@@ -7,8 +7,7 @@ use market::Symbol;
 pub const FACTORS: usize = 4;
 
 /// One underlying's character.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(from = "Symbol", into = "Symbol")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameters {
     /// The ticker.
     pub symbol: Symbol,
@@ -164,15 +163,15 @@ pub const TABLE: [Parameters; 9] = [
 ];
 
 /// A stored market names its underlyings; their characters are looked up again.
-impl From<Symbol> for Parameters {
-    fn from(symbol: Symbol) -> Self {
-        of(symbol)
+impl serde::Serialize for Parameters {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.symbol.serialize(s)
     }
 }
 
-impl From<Parameters> for Symbol {
-    fn from(parameters: Parameters) -> Self {
-        parameters.symbol
+impl<'de> serde::Deserialize<'de> for Parameters {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Symbol::deserialize(d).map(of)
     }
 }
 

@@ -191,3 +191,49 @@ fn unknown_symbols_get_defaults_and_bad_settings_are_refused() {
     let nan = MarketModel::new(Settings { option_checks_per_second: f64::NAN, ..known });
     assert!(matches!(nan.err(), Some(BadSettings::BadRate("option_checks_per_second", _))));
 }
+
+fn stored(model: &MarketModel, settings: Settings) -> Result<MarketModel, BadState> {
+    let bytes = postcard::to_stdvec(&model.state()).expect("writable");
+    MarketModel::restore(settings, postcard::from_bytes(&bytes).expect("readable"))
+}
+
+#[test]
+fn a_stored_market_goes_on_as_if_nothing_had_happened() {
+    let mut kept = model(9);
+    let contracts: Vec<_> = kept.contracts(SPY).take(20).collect();
+    for contract in &contracts {
+        assert!(kept.watch(*contract));
+    }
+    // In the middle of a session, in the evening, and once more the next day.
+    let first = kept.session();
+    let mut evening = first.options_close + HOUR;
+    for moment in [first.open + 37 * MINUTE + 123, evening, evening + 20 * HOUR] {
+        kept.advance(moment, &mut Vec::new());
+        let mut restored = stored(&kept, settings(9)).expect("the same market");
+        assert_eq!(restored.spot(QQQ), kept.spot(QQQ));
+        assert_eq!(restored.facts(contracts[3]), kept.facts(contracts[3]));
+        assert_eq!(restored.history(TLT, Timeframe::Day1), kept.history(TLT, Timeframe::Day1));
+        evening = moment + 22 * HOUR;
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        let mut other = stored(&kept, settings(9)).expect("the same market");
+        other.advance(evening, &mut a);
+        restored.advance(evening, &mut b);
+        assert!(a.len() > 1_000 && a == b);
+        let mut c = Vec::new();
+        kept.advance(moment + MINUTE, &mut c);
+        assert!(a.starts_with(&c));
+    }
+}
+
+#[test]
+fn another_market_is_told_apart_from_the_stored_one() {
+    let kept = model(9);
+    let said = |settings| stored(&kept, settings).expect_err("another market").to_string();
+    assert_eq!(said(settings(10)), "the stored market has seed 9, the settings say 10");
+    let one = said(Settings { symbols: vec![SPY], ..settings(9) });
+    assert!(one.contains("symbols SPY QQQ") && one.ends_with("the settings say SPY"), "{one}");
+    assert!(
+        stored(&kept, Settings { stock_quotes_per_second: 3.0, ..settings(9) }).is_ok(),
+        "rates may differ"
+    );
+}

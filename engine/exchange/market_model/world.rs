@@ -46,12 +46,12 @@ struct Shock {
 }
 
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-struct Common {
+struct Forces {
     chance: Chance,
     log_vol: LogVol,
 }
 
-impl Common {
+impl Forces {
     fn step(&mut self, years: f64) -> Shock {
         let mut forces = [0.0; FACTORS];
         for force in &mut forces {
@@ -118,7 +118,7 @@ impl Path {
 /// All underlyings and what moves them.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct World {
-    common: Common,
+    common: Forces,
     paths: Vec<Path>,
     /// End of the current grid step.
     grid: Timestamp,
@@ -142,7 +142,7 @@ impl World {
             }
         };
         Self {
-            common: Common {
+            common: Forces {
                 chance: Chance::stream(seed, "all", "common"),
                 log_vol: LogVol { value: 0.0, spread: COMMON_VOL_SPREAD },
             },

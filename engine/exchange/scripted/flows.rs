@@ -161,3 +161,57 @@ proptest! {
         prop_assert!(day(&acts, seed).said == day(&acts, seed).said);
     }
 }
+
+/// A desk whose exchange went through storage.
+fn stored(desk: &Desk) -> Desk {
+    let bytes = postcard::to_stdvec(&desk.exchange.state()).expect("writable");
+    let state = postcard::from_bytes(&bytes).expect("readable");
+    let exchange = crate::Exchange::restore(desk.exchange.settings().clone(), state).expect("sound");
+    let again = postcard::to_stdvec(&exchange.state()).expect("writable");
+    assert!(bytes == again, "what is read is what was written");
+    Desk { exchange, account: desk.account, now: desk.now, said: Vec::new() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// An exchange stored in the middle of a day is the same afterwards, and says the same to the same inputs.
+    #[test]
+    fn storage_changes_nothing(
+        before in prop::collection::vec(act(), 1..50),
+        after in prop::collection::vec(act(), 1..50),
+        seed: u64,
+    ) {
+        let faults = Faults {
+            partial_fill_ppm: 300_000,
+            late_event_ppm: 200_000,
+            late_by_ns: MINUTE,
+            duplicate_event_ppm: 50_000,
+            ..Faults::NONE
+        };
+        let settings = Settings { fees: Some(schedule()), faults, ..plain() };
+        let mut kept = Desk::open(settings, at(FRIDAY, 9, 31), 150_000);
+        kept.exchange.dice = crate::faults::Dice::new(seed);
+        kept.quote("SPY", 56_630, 56_640, 500);
+        for act in &before {
+            kept.play(act);
+        }
+        let mut restored = stored(&kept);
+        kept.said.clear();
+        for act in &after {
+            kept.play(act);
+            restored.play(act);
+        }
+        for desk in [&mut kept, &mut restored] {
+            desk.until(at(FRIDAY.plus(3), 9, 0));
+            desk.check_books();
+        }
+        prop_assert!(kept.said == restored.said);
+        let books = |desk: &Desk| postcard::to_stdvec(&desk.exchange.state()).expect("writable");
+        prop_assert!(books(&kept) == books(&restored));
+        for order in &kept.exchange.orders {
+            prop_assert_eq!(restored.exchange.order_by_client_id(kept.account, &order.client_order_id), Some(order));
+            prop_assert_eq!(restored.exchange.order(kept.account, order.id), Some(order));
+        }
+    }
+}

@@ -60,6 +60,7 @@ pub fn configure(core: &mut Core, call: &Call) -> Result<Reply, Reply> {
         max_options_trading_level: wanted.max_options_trading_level,
         ..view.configuration
     };
+    core.mark_changed();
     core.exchange.configure(core.account, configuration)?;
     core.configuration = wanted;
     Ok(Reply::json(&core.configuration))

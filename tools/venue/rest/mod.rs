@@ -136,6 +136,13 @@ pub fn answer(core: &mut Core, call: &Call) -> Reply {
         ["v1", "corporate-actions"] => corporate::actions(core, call),
         _ => Err(Reply::not_found("endpoint not found")),
     };
+    if core.is_unsaved() {
+        core.keep();
+    }
+    if call.method != "GET" && core.is_unsaved() {
+        // The outcome is open: what was done is not on record. The client has to look it up.
+        return Reply::bare(503, "the venue cannot store its state; free disk space and look the order up");
+    }
     answered.unwrap_or_else(|no| no)
 }
 

@@ -4,13 +4,17 @@ pub mod flood;
 pub mod recorded;
 pub mod simulated;
 
-use crate::settings::SourceSettings;
+use crate::StartError;
+use crate::settings::{Recording, SourceSettings};
+use crate::state_file::StateError;
+use exchange::market_model;
 use flood::Flood;
 use history::Stamped;
 use market::quote::{Bar, Quote, Timeframe};
 use market::{Contract, Date, Price, Symbol, Timestamp};
 use recorded::Recorded;
 use simulated::Simulated;
+use std::path::Path;
 
 /// What is known of a contract besides its quote.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,6 +42,15 @@ pub enum SourceError {
     BadFlood,
 }
 
+/// Where a source stood.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub enum SourceState<'a> {
+    /// The simulated market.
+    Simulated(Box<market_model::State<'a>>),
+    /// Which recordings, and how many of their events are behind.
+    Recorded(String, usize),
+}
+
 /// A source of market events in virtual time.
 pub enum Source {
     /// The simulated market.
@@ -48,6 +61,12 @@ pub enum Source {
     Flood(Box<Flood>),
 }
 
+/// What tells one replay from another.
+fn name_of(recording: &Recording) -> String {
+    let days = recording.days.iter().map(|(symbol, date, what)| format!("{symbol} {date} {what:?}"));
+    format!("{} (seed {})", days.collect::<Vec<_>>().join(", "), recording.seed)
+}
+
 impl Source {
     /// Opens a source.
     pub fn open(settings: &SourceSettings) -> Result<Self, SourceError> {
@@ -56,6 +75,50 @@ impl Source {
             SourceSettings::Recorded(recording) => Self::Recorded(Box::new(Recorded::open(recording)?)),
             SourceSettings::Flood(flood) => Self::Flood(Box::new(Flood::new(flood)?)),
         })
+    }
+
+    /// Where the source stands; `None` when it cannot be stored.
+    pub fn state(&self) -> Option<SourceState<'_>> {
+        match self {
+            Self::Simulated(s) => Some(SourceState::Simulated(Box::new(s.model.state()))),
+            Self::Recorded(r) => Some(SourceState::Recorded(r.name().to_owned(), r.position())),
+            Self::Flood(_) => None,
+        }
+    }
+
+    /// The source of these settings where `state`, read from `path`, left it.
+    pub fn restore(
+        settings: &SourceSettings,
+        state: SourceState<'_>,
+        path: &Path,
+    ) -> Result<Self, StartError> {
+        match (settings, state) {
+            (SourceSettings::Simulated(model), SourceState::Simulated(state)) => {
+                let restored = Simulated::restore(model.clone(), *state);
+                let simulated = restored.map_err(|bad| match bad {
+                    market_model::BadState::Settings(bad) => StartError::from(SourceError::from(bad)),
+                    other => StateError::other(path, other).into(),
+                })?;
+                Ok(Self::Simulated(Box::new(simulated)))
+            }
+            (SourceSettings::Recorded(recording), SourceState::Recorded(name, count)) => {
+                let given = name_of(recording);
+                if name != given {
+                    let text = format!("the stored replay is of {name}, the settings say {given}");
+                    return Err(StateError::other(path, text).into());
+                }
+                let mut recorded = Recorded::open(recording)?;
+                recorded.skip(count);
+                Ok(Self::Recorded(Box::new(recorded)))
+            }
+            (SourceSettings::Flood(_), _) => Err(StateError::Flood.into()),
+            (SourceSettings::Simulated(_), SourceState::Recorded(..)) => {
+                Err(StateError::other(path, "a replay is stored, the settings say simulated").into())
+            }
+            (SourceSettings::Recorded(_), SourceState::Simulated(_)) => {
+                Err(StateError::other(path, "a simulated market is stored, the settings say replay").into())
+            }
+        }
     }
 
     /// The seed of the exchange's ids.
@@ -132,6 +195,13 @@ impl Source {
     pub fn unwatch(&mut self, contract: Contract) {
         if let Self::Simulated(s) = self {
             s.model.unwatch(contract);
+        }
+    }
+
+    /// Takes all watching back: whoever asked is gone.
+    pub fn unwatch_all(&mut self) {
+        if let Self::Simulated(s) = self {
+            s.model.unwatch_all();
         }
     }
 

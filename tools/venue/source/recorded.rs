@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Recorded {
     /// Seed of the exchange's ids.
     pub seed: u64,
+    name: String,
     events: Vec<Stamped>,
     next: usize,
     symbols: BTreeSet<Symbol>,
@@ -42,6 +43,7 @@ impl Recorded {
         }
         let mut recorded = Self {
             seed: recording.seed,
+            name: super::name_of(recording),
             events,
             next: 0,
             symbols,
@@ -55,6 +57,21 @@ impl Recorded {
             bars.retain(|bar| bar.start.new_york().0 < start.new_york().0);
         }
         Ok(recorded)
+    }
+
+    /// What is replayed, in words.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many events are behind.
+    pub fn position(&self) -> usize {
+        self.next
+    }
+
+    /// Goes on after so many events, knowing what they said.
+    pub fn skip(&mut self, count: usize) {
+        self.advance(Timestamp::MAX, count, &mut Vec::with_capacity(count));
     }
 
     /// A second before the first event, or before the first day's open when that is earlier.

@@ -1,7 +1,7 @@
 //! The market model as a source.
 
 use super::{ContractFacts, SourceError};
-use exchange::market_model::{MarketModel, Settings};
+use exchange::market_model::{BadState, MarketModel, Settings, State};
 use history::Stamped;
 use market::quote::MarketEvent;
 use market::{Contract, Timestamp, session};
@@ -17,6 +17,11 @@ impl Simulated {
     /// Makes the model and its history.
     pub fn new(settings: Settings) -> Result<Self, SourceError> {
         Ok(Self { model: MarketModel::new(settings)?, events: Vec::new() })
+    }
+
+    /// Goes on where a market was stored.
+    pub fn restore(settings: Settings, state: State<'_>) -> Result<Self, BadState> {
+        Ok(Self { model: MarketModel::restore(settings, state)?, events: Vec::new() })
     }
 
     /// Pushes what happens until `to`.

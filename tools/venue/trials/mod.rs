@@ -2,6 +2,7 @@
 
 mod client;
 mod floods;
+mod kept;
 mod market_days;
 mod replays;
 mod requests;

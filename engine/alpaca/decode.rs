@@ -89,6 +89,7 @@ fn decode_element<'a, S: Source<'a>>(
             let fault = WireFault { kind, at: source.place(), element };
             source.back_to(start);
             source.skip().map_err(|kind| WireFault { kind, at: source.place(), element })?;
+            debug_assert!(source.place() > start, "a skip that stands still would never end");
             sink(Decoded::Fault(fault));
             Ok(0)
         }

@@ -1,13 +1,16 @@
 //! The program: command line, settings, checks and the wiring of rooms.
 
 pub mod cli;
+pub mod commands;
 pub mod place;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod seats;
 pub mod settings;
 pub mod wire;
 
+use cli::Command;
 use std::process::ExitCode;
 
 /// Does what was typed.
@@ -15,9 +18,17 @@ use std::process::ExitCode;
 /// # Errors
 /// Whatever kept it from being done, for people to read.
 pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
-        None => run::plain(&cli.run),
-        Some(cli::Command::Paper(run)) => run::paper(&run),
-        Some(_) => anyhow::bail!("not wired yet"),
+    let run = &cli.run;
+    match &cli.command {
+        None => run::plain(run),
+        Some(Command::Paper(paper)) => run::paper(paper),
+        Some(Command::Replay(args)) => replay::run(args),
+        Some(Command::Train(args)) => commands::train::run(args, run),
+        Some(Command::Journal(args)) => commands::journal::run(args, run),
+        Some(Command::Latency(args)) => commands::latency::run(args, run),
+        Some(Command::Rerun(args)) => commands::rerun::run(args, run),
+        Some(Command::Tell(args)) => commands::tell::run(args, run),
+        Some(Command::Schema) => commands::schema::run(),
+        Some(Command::Check(_) | Command::Venue(_)) => anyhow::bail!("not wired yet"),
     }
 }

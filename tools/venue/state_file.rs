@@ -159,11 +159,6 @@ impl StateFile {
         Ok((Self { path: path.to_owned(), current: None, bars, extent, waiting, buffer, told }, kept))
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Takes a row to be appended with the next snapshot.
     pub fn append(&mut self, row: &impl serde::Serialize) {
         // Rows are plain numbers and names: they cannot fail to be written into memory.

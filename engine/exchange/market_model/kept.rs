@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BinaryHeap};
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct State<'a> {
     seed: u64,
-    symbols: Cow<'a, Vec<Symbol>>,
+    symbols: Cow<'a, [Symbol]>,
     first_session: Date,
     world: Cow<'a, World>,
-    ticks: Cow<'a, Vec<StockTicks>>,
+    ticks: Cow<'a, [StockTicks]>,
     listing: Cow<'a, Listing>,
     watched: Cow<'a, BTreeMap<Contract, Watched>>,
     queue: Cow<'a, BinaryHeap<Reverse<(Timestamp, Due)>>>,
@@ -46,7 +46,7 @@ pub enum BadState {
     },
 }
 
-fn same<T: PartialEq>(
+fn same<T: PartialEq + ?Sized>(
     name: &'static str,
     stored: &T,
     given: &T,
@@ -58,7 +58,7 @@ fn same<T: PartialEq>(
     Err(BadState::Other { name, stored: text(stored), given: text(given) })
 }
 
-fn names(symbols: &Vec<Symbol>) -> String {
+fn names(symbols: &[Symbol]) -> String {
     symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(" ")
 }
 
@@ -70,7 +70,7 @@ impl State<'_> {
     /// Names the first setting that makes it another market.
     pub fn check(&self, settings: &Settings) -> Result<(), BadState> {
         same("seed", &self.seed, &settings.seed, u64::to_string)?;
-        same("symbols", self.symbols.as_ref(), &settings.symbols, names)?;
+        same("symbols", self.symbols.as_ref(), settings.symbols.as_slice(), names)?;
         same("first session", &self.first_session, &settings.first_session, Date::to_string)?;
         // Of one length each, or the state is not one of ours: then it is another market in any case.
         let count = settings.symbols.len();

@@ -35,9 +35,8 @@ fn one_seed_one_story_whoever_listens() {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     alone.advance(until, &mut a);
     watched.advance(until, &mut b);
-    let stock = |e: &MarketEvent| match e {
-        MarketEvent::Quote(Instrument::Stock(_), _) | MarketEvent::Trade(Instrument::Stock(_), _) => true,
-        _ => false,
+    let stock = |e: &MarketEvent| {
+        matches!(e, MarketEvent::Quote(Instrument::Stock(_), _) | MarketEvent::Trade(Instrument::Stock(_), _))
     };
     assert!(b.len() > a.len(), "option quotes were streamed");
     b.retain(stock);

@@ -1,0 +1,94 @@
+//! The models folder: does each bundle load, and does the chosen ensemble have who should speak?
+
+use super::finding::Finding;
+use crate::settings::Settings;
+use forecast::Ensemble;
+use market::quote::Timeframe;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// All of it.
+pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+    let folder = &settings.models.folder;
+    let mut found = Vec::new();
+    let mut sound: BTreeMap<Timeframe, Vec<String>> = BTreeMap::new();
+    for bundle in bundles(folder) {
+        match onnx::load_dir(&bundle) {
+            Ok(loaded) => {
+                let name = format!("{} {}", loaded.manifest.name, loaded.manifest.version);
+                sound.entry(loaded.manifest.timeframe).or_default().push(name);
+            }
+            // The text names the file and the remedy.
+            Err(fault) => found.push(Finding::warning("models", fault.to_string(), "until then the engine goes on without it")),
+        }
+    }
+    if !sound.is_empty() {
+        let count: usize = sound.values().map(Vec::len).sum();
+        found.push(Finding::ok("models", format!("{count} in {} load and repeat their golden answers", folder.display())));
+    }
+    if settings.strategy.inference {
+        found.push(members(&settings.strategy.ensemble, &sound.keys().copied().collect(), folder));
+    } else {
+        found.push(Finding::ok("ensemble", "not asked: models.inference is off"));
+    }
+    found
+}
+
+/// Every `NAME/VERSION`; hidden folders are still being written.
+fn bundles(folder: &Path) -> Vec<PathBuf> {
+    let folders = |at: &Path| -> BTreeSet<PathBuf> {
+        let is_shown = |path: &PathBuf| {
+            path.is_dir() && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+        };
+        std::fs::read_dir(at).map(|rows| rows.flatten().map(|row| row.path()).filter(is_shown).collect()).unwrap_or_default()
+    };
+    folders(folder).iter().flat_map(|name| folders(name)).collect()
+}
+
+fn members(ensemble: &Ensemble, sound: &BTreeSet<Timeframe>, folder: &Path) -> Finding {
+    let weight = |timeframe: &Timeframe| ensemble.weights[timeframe.index()];
+    let wanted: Vec<Timeframe> = Timeframe::ALL.into_iter().filter(|t| weight(t) > 0.0).collect();
+    let missing: Vec<&str> = wanted.iter().filter(|t| !sound.contains(t)).map(|t| t.name()).collect();
+    let name = ensemble.name;
+    if missing.is_empty() {
+        return Finding::ok("ensemble", format!("{name}: all {} timeframes have a model", wanted.len()));
+    }
+    let total: f32 = wanted.iter().map(&weight).sum();
+    let there: f32 = wanted.iter().filter(|t| sound.contains(t)).map(&weight).sum();
+    let found = format!("{name}: no model in {} for {}", folder.display(), missing.join(", "));
+    let remedy = "make them with `wingspread train`, or choose another ensemble";
+    if there < ensemble.quorum * total {
+        let found = format!("{found}; the rest is below its quorum of {}, so nothing will be forecast", ensemble.quorum);
+        return Finding::fault("ensemble", found, remedy);
+    }
+    Finding::warning("ensemble", found, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Verdict::{Fault, Ok, Warning};
+    use super::*;
+    use forecast::ensemble::Rule;
+    use market::Label;
+
+    #[test]
+    fn an_ensemble_below_its_quorum_is_a_fault() {
+        let mut weights = [0.0; Timeframe::COUNT];
+        weights[..3].copy_from_slice(&[2.0, 1.0, 1.0]);
+        let ensemble = Ensemble { name: Label::literal("three"), weights, rule: Rule::MeanOfLogits, quorum: 0.6 };
+        let all: BTreeSet<Timeframe> = Timeframe::ALL.into_iter().collect();
+        let without = |gone: &[Timeframe]| all.iter().copied().filter(|t| !gone.contains(t)).collect();
+        let verdict = |sound: &BTreeSet<Timeframe>| members(&ensemble, sound, Path::new("models")).verdict;
+        assert_eq!(verdict(&all), Ok);
+        assert_eq!(verdict(&without(&[Timeframe::Year1])), Ok, "not a member");
+        assert_eq!(verdict(&without(&[Timeframe::Min5])), Warning);
+        assert_eq!(verdict(&without(&[Timeframe::Min1])), Fault);
+        let said = members(&ensemble, &BTreeSet::new(), Path::new("models")).to_string();
+        assert!(said.contains("1min, 5min, 15min") && said.contains("wingspread train"), "{said}");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_holds_nothing() {
+        assert!(bundles(Path::new("/nowhere/at/all")).is_empty());
+    }
+}

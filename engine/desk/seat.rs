@@ -25,13 +25,7 @@ pub trait Seat {
 
     /// As [`Seat::hear`], telling `stages` when each part of the work is done. The stamps never influence
     /// what is said.
-    fn hear_staged(
-        &mut self,
-        now: Timestamp,
-        letter: &Letter,
-        out: &mut Outbox,
-        stages: &mut dyn StageClock,
-    );
+    fn hear_staged(&mut self, now: Timestamp, letter: &Letter, out: &mut Outbox, stages: &mut dyn StageClock);
 
     /// When the seat wants [`Letter::Wake`], if nothing else happens.
     fn deadline(&self) -> Option<Timestamp>;

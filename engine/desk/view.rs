@@ -1,11 +1,11 @@
 //! The read model: folds letters into what people read, in the terminal now and on the dashboard later. It
 //! counts and remembers; it decides nothing, and nothing that decides reads it.
 
-use crate::letter::{Envelope, Letter};
+use crate::letter::{Address, Envelope, Letter};
 use market::alert::{AlertNote, Severity};
 use market::feed::FeedState;
 use market::order::{Activity, Outcome, Request};
-use market::quote::MarketEvent;
+use market::quote::{MarketEvent, Timeframe};
 use market::{Label, Money, Price, Symbol, Timestamp};
 use portfolio::notes::PositionNote;
 use portfolio::proposal::{ProposalId, Purpose};
@@ -74,6 +74,8 @@ pub struct View {
     pub spots: BTreeMap<Symbol, Price>,
     /// The newest engine time heard.
     pub now: Timestamp,
+    models: std::collections::BTreeSet<(Timeframe, u64)>,
+    activities: std::collections::BTreeSet<u64>,
     notable: std::collections::VecDeque<Notable>,
     told: u64,
 }
@@ -90,29 +92,17 @@ impl View {
                 self.counts.forecasts += 1;
                 self.spots.insert(note.symbol, note.spot);
             }
-            Letter::Propose(proposal) => match proposal.purpose {
-                Purpose::Open { structure } => {
-                    self.counts.proposals += 1;
-                    self.tell(
-                        at,
-                        Severity::Info,
-                        format!(
-                            "propose {} {structure} {} x{} mid {}",
-                            proposal.id, proposal.underlying, proposal.units, proposal.mid
-                        ),
-                    );
-                }
-                Purpose::Close { position, reason } => {
-                    self.counts.exits += 1;
-                    self.tell(at, Severity::Info, format!("exit    {position} for {reason:?} mid {}", proposal.mid));
-                }
-            },
+            Letter::Propose(proposal) => self.fold_proposal(at, proposal),
             Letter::Decided(decision) => self.fold_decision(at, decision),
             Letter::Request(request) => self.fold_request(at, request),
             Letter::Report(report) => {
                 if let Outcome::Rejected { code, reason } = &report.outcome {
                     self.counts.rejected += 1;
-                    self.tell(at, Severity::Warning, format!("venue refused {} ({code}): {reason}", report.id));
+                    self.tell(
+                        at,
+                        Severity::Warning,
+                        format!("venue refused {} ({code}): {reason}", report.id),
+                    );
                 }
             }
             Letter::Fill(note) => {
@@ -132,9 +122,10 @@ impl View {
                     self.positions.insert(note.id, note.clone());
                 }
             }
-            Letter::Activity(note) => self.fold_activity(at, &note.activity),
+            Letter::Activity(note) if self.activities.insert(note.id) => self.fold_activity(at, &note.activity),
             Letter::Account(account) => self.account = Some(*account),
-            Letter::Feed(note) => {
+            // Feeds, commands and models are told to many seats: shown once.
+            Letter::Feed(note) if envelope.to == Address::Risk => {
                 let severity = match note.state {
                     FeedState::Down | FeedState::Mute => {
                         self.counts.feed_losses += 1;
@@ -144,10 +135,16 @@ impl View {
                 };
                 self.tell(at, severity, format!("feed    {:?} is {:?}", note.feed, note.state));
             }
-            Letter::Model(note) => {
-                self.tell(at, Severity::Info, format!("model   {} {} for {}", note.name, note.version, note.timeframe));
+            Letter::Model(note) if self.models.insert((note.timeframe, note.digest)) => {
+                self.tell(
+                    at,
+                    Severity::Info,
+                    format!("model   {} {} for {}", note.name, note.version, note.timeframe),
+                );
             }
-            Letter::Command(command) => self.tell(at, Severity::Warning, format!("command {command:?}")),
+            Letter::Command(command) if envelope.to == Address::Risk => {
+                self.tell(at, Severity::Warning, format!("command {command:?}"))
+            }
             Letter::Alert(note) => self.fold_alert(note),
             _ => {}
         }
@@ -168,6 +165,30 @@ impl View {
         }
     }
 
+    fn fold_proposal(&mut self, at: Timestamp, proposal: &portfolio::Proposal) {
+        match proposal.purpose {
+            Purpose::Open { structure } => {
+                self.counts.proposals += 1;
+                self.tell(
+                    at,
+                    Severity::Info,
+                    format!(
+                        "propose {} {structure} {} x{} mid {}",
+                        proposal.id, proposal.underlying, proposal.units, proposal.mid
+                    ),
+                );
+            }
+            Purpose::Close { position, reason } => {
+                self.counts.exits += 1;
+                self.tell(
+                    at,
+                    Severity::Info,
+                    format!("exit    {position} for {reason:?} mid {}", proposal.mid),
+                );
+            }
+        }
+    }
+
     fn fold_decision(&mut self, at: Timestamp, decision: &risk::Decision) {
         if decision.units > 0 {
             return;
@@ -178,7 +199,10 @@ impl View {
         self.tell(
             at,
             Severity::Info,
-            format!("refused {} by {}: {} against a limit of {}", decision.proposal, row.check, row.measured, row.limit),
+            format!(
+                "refused {} by {}: {} against a limit of {}",
+                decision.proposal, row.check, row.measured, row.limit
+            ),
         );
     }
 
@@ -186,7 +210,11 @@ impl View {
         match request {
             Request::Submit(ticket) => {
                 self.counts.orders += 1;
-                self.tell(at, Severity::Info, format!("order   {} x{} {:?}", ticket.id, ticket.units, ticket.pricing));
+                self.tell(
+                    at,
+                    Severity::Info,
+                    format!("order   {} x{} {:?}", ticket.id, ticket.units, ticket.pricing),
+                );
             }
             Request::Replace { .. } => self.counts.replaced += 1,
             Request::Cancel { .. } | Request::LookUp { .. } => {}

@@ -64,6 +64,16 @@ impl Broker {
 
 impl Actor for Broker {
     type Context = Context<Self>;
+
+    /// Opens the connection before the first order needs it.
+    fn started(&mut self, context: &mut Self::Context) {
+        let client = self.client.clone();
+        let warm = async move {
+            // What the venue answers does not matter here; whoever needs it asks and hears of troubles.
+            let _ = client.clock().await;
+        };
+        context.spawn(warm.into_actor(self));
+    }
 }
 
 impl Handler<Deliver> for Broker {

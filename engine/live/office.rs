@@ -17,7 +17,7 @@ use market::order::{Account, ReasonText};
 use market::quote::{Bar, MarketEvent, OpenInterest, Timeframe};
 use market::time::{DAY, MINUTE};
 use market::{Contract, Date, Label, Price, Symbol, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -147,6 +147,8 @@ pub fn introduce(symbol: Symbol, known: &Known, chosen: &[Contract], at: Timesta
 /// The office at work.
 pub struct Office {
     parts: Parts,
+    /// Activities told in this run.
+    told: BTreeSet<u64>,
     asked: Timestamp,
     asked_date: Date,
     centred: Timestamp,
@@ -157,7 +159,7 @@ impl Office {
     /// Opens the office.
     pub fn new(parts: Parts, chosen: Vec<Contract>) -> Self {
         let now = parts.clock.now();
-        Self { parts, asked: now, asked_date: now.new_york().0, centred: now, centred_on: chosen }
+        Self { parts, told: BTreeSet::new(), asked: now, asked_date: now.new_york().0, centred: now, centred_on: chosen }
     }
 
     /// Works until every line to it is closed.
@@ -211,8 +213,14 @@ impl Office {
     async fn ask_activities(&mut self) {
         let after = self.asked_date.plus(-ACTIVITIES_DAYS);
         match self.parts.rest.activities(after).await {
-            // Risk knows the ones it has seen by their ids.
-            Ok(notes) => notes.into_iter().for_each(|note| self.to_risk(Letter::Activity(note))),
+            Ok(notes) => {
+                for note in notes {
+                    // Once a run is enough; risk knows those of earlier runs by their ids.
+                    if self.told.insert(note.id) {
+                        self.to_risk(Letter::Activity(note));
+                    }
+                }
+            }
             Err(fault) => self.trouble("activities", &fault),
         }
     }

@@ -17,7 +17,9 @@ use std::path::PathBuf;
 fn folder(options: &cli::Run) -> anyhow::Result<PathBuf> {
     match &options.journal {
         Some(folder) => Ok(folder.clone()),
-        None => Ok(run::settings(options).context("the journal's folder is read from the settings (or name it with --journal)")?.journal_folder),
+        None => Ok(run::settings(options)
+            .context("the journal's folder is read from the settings (or name it with --journal)")?
+            .journal_folder),
     }
 }
 

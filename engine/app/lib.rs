@@ -8,6 +8,7 @@ pub mod report;
 pub mod run;
 pub mod seats;
 pub mod settings;
+pub mod venue_alone;
 pub mod wire;
 
 use cli::Command;
@@ -29,6 +30,7 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Rerun(args)) => commands::rerun::run(args, run),
         Some(Command::Tell(args)) => commands::tell::run(args, run),
         Some(Command::Schema) => commands::schema::run(),
-        Some(Command::Check(_) | Command::Venue(_)) => anyhow::bail!("not wired yet"),
+        Some(Command::Check(args)) => commands::check::run(args, run),
+        Some(Command::Venue(args)) => venue_alone::serve(args, run),
     }
 }

@@ -22,12 +22,27 @@ pub struct Place {
     pub trading_ws_url: String,
     /// Its keys.
     pub keys: Keys,
-    /// Market seconds in a wall second; `None`: the wall clock is the market's.
-    pub speed: Option<f64>,
+    /// How time passes there.
+    pub time: Time,
     /// The embedded market, which stops with this.
     pub venue: Option<venue::Venue>,
     /// One line for people.
     pub described: String,
+}
+
+/// How time passes at a place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Time {
+    /// As on the wall, moved by so many nanoseconds (0 at a broker).
+    Wall {
+        /// The move.
+        shift_ns: i64,
+    },
+    /// So many market seconds a second, led by the stamps of the feed.
+    Led {
+        /// Market seconds in a wall second.
+        speed: f64,
+    },
 }
 
 /// Environment variables that hold the broker's keys.
@@ -64,7 +79,7 @@ pub fn open(settings: &Settings, state_file: Option<PathBuf>) -> anyhow::Result<
                 option_ws_url: at.option_stream.clone(),
                 trading_ws_url: at.order_stream.clone(),
                 keys: keys_from_environment()?,
-                speed: followed_speed(&at.trading)?,
+                time: followed_speed(&at.trading)?.map_or(Time::Wall { shift_ns: 0 }, |speed| Time::Led { speed }),
                 venue: None,
                 described: format!("paper account at {}", at.trading),
             })
@@ -96,6 +111,10 @@ pub fn embedded(settings: venue::Settings) -> anyhow::Result<Place> {
         // As fast as read: time follows the newest stamp, and must never run out of leash in between.
         Speed::AsFastAsRead { .. } => 600.0,
     };
+    let time = match &settings.source {
+        SourceSettings::Flood(flood) => Time::Wall { shift_ns: flood.shift_ns },
+        _ => Time::Led { speed },
+    };
     let keys = settings.keys.first().context("the embedded market has no keys")?;
     let keys = Keys::new(keys.key.clone(), keys.secret.clone());
     let venue = venue::start(settings)?;
@@ -106,7 +125,7 @@ pub fn embedded(settings: venue::Settings) -> anyhow::Result<Place> {
         option_ws_url: venue.option_ws_url.clone(),
         trading_ws_url: venue.trading_ws_url.clone(),
         keys,
-        speed: Some(speed),
+        time,
         described: format!("embedded market at {} (seed {}, {speed} times as fast as life)", venue.rest_url, venue.seed),
         venue: Some(venue),
     })

@@ -47,7 +47,7 @@ pub fn run(replay: &cli::Replay) -> anyhow::Result<ExitCode> {
     if let Some(file) = &replay.bars {
         write_bars(file, &bars)?;
     }
-    println!("{}", report::accounting(&folder)?);
+    println!("{}", report::accounting(&folder, &settings)?);
     Ok(code)
 }
 

@@ -109,33 +109,46 @@ pub fn summary(view: &View, stages: &Stages, opening: Option<Account>) -> String
     text
 }
 
-/// Opening cash plus everything on record that moved cash, against the cash the venue told last.
+/// The book made again from the record, audited, and its cash and holdings against what the venue told last.
 ///
 /// # Errors
 /// When the record does not read.
-pub fn accounting(folder: &std::path::Path) -> anyhow::Result<String> {
+pub fn accounting(folder: &std::path::Path, settings: &crate::settings::Settings) -> anyhow::Result<String> {
+    use desk::{Address, Letter, Seat};
     let reader = journal::Reader::open(folder)?;
-    let summary = journal::summary::summarise(&reader, &journal::export::Filter::default())?;
-    let (mut first, mut last) = (None, None);
+    let mut risk = crate::seats::risk(settings);
+    let mut out = desk::Outbox::new();
+    let mut last: Option<Account> = None;
     for entry in reader.all() {
-        if let Ok(journal::Record { body: journal::Body::Letter(envelope), .. }) = entry?.record
-            && let desk::Letter::Account(account) = envelope.letter
-        {
-            first = first.or(Some(account));
-            last = Some(account);
+        let journal::store::Entry { record: Ok(record), .. } = entry? else { continue };
+        let (journal::Kind::Heard, journal::Body::Letter(envelope)) = (record.kind, record.body) else { continue };
+        if envelope.to != Address::Risk {
+            continue;
         }
+        if let Letter::Account(account) = &envelope.letter {
+            last = Some(*account);
+        }
+        risk.hear(envelope.at, &envelope.letter, &mut out);
+        out.clear();
     }
-    let (Some(first), Some(last)) = (first, last) else { return Ok("the venue told no account".into()) };
-    let flows = summary.total_cash();
-    let off = first.cash + flows - last.cash;
+    let book = risk.core().book();
+    let (Some(opening), Some(account)) = (book.opening(), last) else {
+        return Ok("the venue told no account".into());
+    };
+    let audit = match book.audit() {
+        Ok(()) => "positions, lots and flows agree".to_string(),
+        Err(imbalance) => format!("the book does not balance: {imbalance}"),
+    };
+    let off = book.cash() - account.cash;
     let verdict = if off == Money::ZERO { "balanced to the cent".into() } else { format!("OFF BY ${off}") };
     Ok(format!(
-        "Accounting: opening cash ${} + flows on record ${} (fees ${} among them) = ${}; the venue says ${}: {verdict}",
-        first.cash,
-        flows,
-        summary.fees,
-        first.cash + flows,
-        last.cash
+        "Accounting: opening cash ${opening}; cash by our book ${}, by the venue ${}: {verdict}. Realised P&L ${}, fees \
+         ${}, {} positions open; {audit}.",
+        book.cash(),
+        account.cash,
+        book.realised(),
+        book.flows().fees,
+        book.positions().count()
     ))
 }
 

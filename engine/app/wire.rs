@@ -1,7 +1,7 @@
 //! Who is built with what. A start is one straight line: journal (which recovers), venue, what the venue knows, seats
 //! brought back, trading thread, office, control room, and only then the feeds.
 
-use crate::place::Place;
+use crate::place::{Place, Time};
 use crate::seats;
 use crate::settings::Settings;
 use alpaca::rest::RestSettings;
@@ -84,9 +84,9 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let restored = live::recover::restore(&recovered, seats::risk(settings), seats::execution(settings, recovered.run))
         .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
     tell_recovery(&recovered, &restored, say);
-    let clock = match place.speed {
-        Some(speed) => Clock::following(greeting.now.max(restored.newest), speed),
-        None => Clock::wall(),
+    let clock = match place.time {
+        Time::Led { speed } => Clock::following(greeting.now.max(restored.newest), speed),
+        Time::Wall { shift_ns } => Clock::shifted(shift_ns),
     };
     let wish = wish(settings);
     let known = ask(office::know(&inquiry, greeting.now, &settings.symbols, &wish, HISTORY))
@@ -191,7 +191,7 @@ fn rest_settings(settings: &Settings, place: &Place) -> RestSettings {
     RestSettings {
         trading_url: place.trading_url.clone(),
         data_url: place.data_url.clone(),
-        call_limit_ns: settings.execution.request_timeout_ns.unsigned_abs().max(1_000_000_000).min(10_000_000_000),
+        call_limit_ns: settings.execution.request_timeout_ns.unsigned_abs().clamp(1_000_000_000, 10_000_000_000),
         connect_limit_ns: 5_000_000_000,
         trading_per_minute: (!embedded).then_some(180),
         trading_reserve: 60,

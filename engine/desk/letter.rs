@@ -42,7 +42,10 @@ pub enum Address {
 }
 
 /// Everything that can be said.
-#[expect(clippy::large_enum_variant, reason = "letters are copied, never boxed: nothing on the tick path allocates")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "letters are copied, never boxed: nothing on the tick path allocates"
+)]
 #[derive(Clone, Debug, PartialEq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize)]
 pub enum Letter {
     /// From a feed to a symbol's seat.

@@ -122,7 +122,9 @@ impl View {
                     self.positions.insert(note.id, note.clone());
                 }
             }
-            Letter::Activity(note) if self.activities.insert(note.id) => self.fold_activity(at, &note.activity),
+            Letter::Activity(note) if self.activities.insert(note.id) => {
+                self.fold_activity(at, &note.activity)
+            }
             Letter::Account(account) => self.account = Some(*account),
             // Feeds, commands and models are told to many seats: shown once.
             Letter::Feed(note) if envelope.to == Address::Risk => {

@@ -108,7 +108,9 @@ async fn synced(floor: &Floor, seq: u64) {
         floor.alert(
             Severity::Critical,
             "sync_is_slow",
-            format_args!("an order left before the disk had it: the journal's sync takes over {SYNC_LIMIT:?}"),
+            format_args!(
+                "an order left before the disk had it: the journal's sync takes over {SYNC_LIMIT:?}"
+            ),
         );
     }
 }

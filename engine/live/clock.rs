@@ -57,6 +57,11 @@ impl Clock {
         Self::new(start, speed, Some((leash as i64).max(SECOND)))
     }
 
+    /// The wall clock moved by `shift_ns`: for a measuring market whose stamps are moved alike.
+    pub fn shifted(shift_ns: i64) -> Self {
+        Self::new(wall() + shift_ns, 1.0, None)
+    }
+
     fn new(start: Timestamp, speed: f64, leash_ns: Option<i64>) -> Self {
         let elapsed = (monotonic_ns() as f64 * speed) as i64;
         Self(Arc::new(Inner {

@@ -58,6 +58,10 @@ pub struct Room {
     /// Histograms and counters of all threads since the start.
     pub stages: Box<Stages>,
     lines: Lines,
+    #[expect(
+        clippy::vec_box,
+        reason = "a box is swapped with a trading thread's: two pointers, not 200 KiB"
+    )]
     spares: Vec<Box<Stages>>,
     listener: Option<UnixListener>,
     socket: PathBuf,
@@ -128,7 +132,8 @@ impl Room {
     pub fn command(&self, command: Command) {
         let at = self.lines.clock.now();
         for (to, seat) in &self.lines.command_to {
-            let envelope = Envelope { from: Address::Operator, to: *to, at, letter: Letter::Command(command) };
+            let envelope =
+                Envelope { from: Address::Operator, to: *to, at, letter: Letter::Command(command) };
             seat.do_send(Deliver { envelope, origin_ns: 0 });
         }
     }
@@ -153,13 +158,17 @@ impl Room {
             }
             "pause" => self.commanded(Command::Pause, "paused: no new risk, exits go on"),
             "resume" => self.commanded(Command::Resume, "resumed"),
-            "flatten" => self.commanded(Command::Flatten, "flattening: opening orders canceled, positions closed"),
+            "flatten" => {
+                self.commanded(Command::Flatten, "flattening: opening orders canceled, positions closed")
+            }
             "kill" => self.commanded(Command::Kill, "killed: every order canceled, nothing more is sent"),
             "stop" => {
                 self.lines.stop.store(true, Ordering::Relaxed);
                 "stopping in order\n".to_string()
             }
-            other => format!("error: `{other}` is not known here: latency, export, status, pause, resume, flatten, kill, stop\n"),
+            other => format!(
+                "error: `{other}` is not known here: latency, export, status, pause, resume, flatten, kill, stop\n"
+            ),
         }
     }
 

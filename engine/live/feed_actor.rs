@@ -134,12 +134,26 @@ pub async fn serve(
     let mut options = None;
     if let Some(line) = &parts.stocks {
         let wanted = stock_channels(&parts.symbols, parts.stock_quotes);
-        let run = market_run(line, DataFeed::Stocks, parts.stock_encoding, &parts.keys, wanted, hands(FeedName::Stocks));
+        let run = market_run(
+            line,
+            DataFeed::Stocks,
+            parts.stock_encoding,
+            &parts.keys,
+            wanted,
+            hands(FeedName::Stocks),
+        );
         running.extend(start(FeedName::Stocks, run, floor));
     }
     if let Some(line) = &parts.options {
         let wanted = option_channels(&contracts);
-        let run = market_run(line, DataFeed::Options, Encoding::MsgPack, &parts.keys, wanted, hands(FeedName::Options));
+        let run = market_run(
+            line,
+            DataFeed::Options,
+            Encoding::MsgPack,
+            &parts.keys,
+            wanted,
+            hands(FeedName::Options),
+        );
         let started = start(FeedName::Options, run, floor);
         options = started.as_ref().map(|s| s.actor.clone());
         running.extend(started);

@@ -167,7 +167,12 @@ impl Floor {
                     at: envelope.at,
                 };
                 self.deliver(
-                    Envelope { from: Address::Venue, to: Address::Execution, letter: Letter::Report(report), ..envelope },
+                    Envelope {
+                        from: Address::Venue,
+                        to: Address::Execution,
+                        letter: Letter::Report(report),
+                        ..envelope
+                    },
                     0,
                 );
             }

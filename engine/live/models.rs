@@ -74,7 +74,8 @@ impl Watch {
             version: manifest.version,
             digest: loaded.digest,
         };
-        let incumbent = sound.get(&note.timeframe).map(|b| b.note).or(self.incumbents.get(&note.timeframe).copied());
+        let incumbent =
+            sound.get(&note.timeframe).map(|b| b.note).or(self.incumbents.get(&note.timeframe).copied());
         if incumbent.is_none_or(|old| newer(note.version.as_str(), old.version.as_str())) {
             sound.insert(note.timeframe, Bundle { note, compiled: loaded.compiled });
         }
@@ -105,7 +106,9 @@ fn is_hidden(path: &Path) -> bool {
 fn bundles(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
     let folders = |at: &Path| -> BTreeSet<PathBuf> {
         std::fs::read_dir(at)
-            .map(|entries| entries.flatten().map(|e| e.path()).filter(|p| p.is_dir() && !is_hidden(p)).collect())
+            .map(|entries| {
+                entries.flatten().map(|e| e.path()).filter(|p| p.is_dir() && !is_hidden(p)).collect()
+            })
             .unwrap_or_default()
     };
     let mut found = Vec::new();

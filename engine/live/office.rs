@@ -5,10 +5,10 @@
 use crate::clock::Clock;
 use crate::feed::Gap;
 use crate::floor::Deliver;
+use crate::inquiry::{Inquiry, Unanswered};
 use crate::models::{self, Watch};
 use crate::trading::{Addresses, Switch};
 use crate::universe::{self, Wish};
-use crate::inquiry::{Inquiry, Unanswered};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use market::alert::{AlertNote, Severity};
@@ -129,15 +129,14 @@ pub async fn know(
 pub fn introduce(symbol: Symbol, known: &Known, chosen: &[Contract], at: Timestamp) -> Vec<Envelope> {
     let to = Address::Underlying(symbol);
     let envelope = |event| Envelope { from: Address::Venue, to, at, letter: Letter::Market(event) };
-    let bars = known
-        .bars
-        .iter()
-        .map(|(timeframe, bar)| MarketEvent::Bar { symbol, timeframe: *timeframe, bar: *bar, updated: false });
-    let interest = known
-        .listed
-        .iter()
-        .filter(|(contract, _)| chosen.contains(contract))
-        .map(|(contract, oi)| {
+    let bars = known.bars.iter().map(|(timeframe, bar)| MarketEvent::Bar {
+        symbol,
+        timeframe: *timeframe,
+        bar: *bar,
+        updated: false,
+    });
+    let interest =
+        known.listed.iter().filter(|(contract, _)| chosen.contains(contract)).map(|(contract, oi)| {
             let none = OpenInterest { contract: *contract, contracts: 0, as_of: at.new_york().0.plus(-1) };
             MarketEvent::OpenInterest(oi.unwrap_or(none))
         });
@@ -159,7 +158,14 @@ impl Office {
     /// Opens the office.
     pub fn new(parts: Parts, chosen: Vec<Contract>) -> Self {
         let now = parts.clock.now();
-        Self { parts, told: BTreeSet::new(), asked: now, asked_date: now.new_york().0, centred: now, centred_on: chosen }
+        Self {
+            parts,
+            told: BTreeSet::new(),
+            asked: now,
+            asked_date: now.new_york().0,
+            centred: now,
+            centred_on: chosen,
+        }
     }
 
     /// Works until every line to it is closed.
@@ -297,7 +303,8 @@ impl Office {
                 Ok(bars) => {
                     for (symbol, mut bar) in bars {
                         bar.repaired = true;
-                        let event = MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, bar, updated: true };
+                        let event =
+                            MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, bar, updated: true };
                         self.to_symbol(symbol, Letter::Market(event));
                     }
                 }
@@ -331,7 +338,10 @@ impl Office {
         let at = self.parts.clock.now();
         let to = Address::Underlying(symbol);
         if let Some((_, seat)) = self.parts.addresses.symbols.iter().find(|(s, _)| *s == symbol) {
-            seat.do_send(Deliver { envelope: Envelope { from: Address::Venue, to, at, letter }, origin_ns: 0 });
+            seat.do_send(Deliver {
+                envelope: Envelope { from: Address::Venue, to, at, letter },
+                origin_ns: 0,
+            });
         }
     }
 
@@ -347,7 +357,8 @@ impl Office {
             detail: ReasonText::format(format_args!("{text}")),
             at,
         };
-        let envelope = Envelope { from: Address::Record, to: Address::Operator, at, letter: Letter::Alert(note) };
+        let envelope =
+            Envelope { from: Address::Record, to: Address::Operator, at, letter: Letter::Alert(note) };
         // A full queue drops an alert of the office; it comes again at the next round.
         let _ = self.parts.letters.push(envelope);
     }

@@ -172,10 +172,8 @@ mod tests {
             post.push(quote("QQQ", n));
         }
         assert!(post.len() <= 3);
-        let newest: Vec<i64> = std::iter::from_fn(|| post.pop())
-            .filter_map(|r| r.event.at())
-            .map(Timestamp::ns)
-            .collect();
+        let newest: Vec<i64> =
+            std::iter::from_fn(|| post.pop()).filter_map(|r| r.event.at()).map(Timestamp::ns).collect();
         assert_eq!(newest.iter().filter(|n| **n == 9).count(), 2);
     }
 

@@ -96,7 +96,10 @@ impl<S: Seat> SeatActor<S> {
         let alert = AlertNote {
             severity: Severity::Critical,
             what: Label::literal("seat_panicked"),
-            detail: ReasonText::format(format_args!("{name} at {} hearing {:?}", envelope.at, envelope.letter)),
+            detail: ReasonText::format(format_args!(
+                "{name} at {} hearing {:?}",
+                envelope.at, envelope.letter
+            )),
             at: envelope.at,
         };
         self.out.push((Address::Operator, Letter::Alert(alert)));

@@ -229,7 +229,11 @@ pub fn export(stages: &Stages, folder: &std::path::Path) -> std::io::Result<Vec<
         }
         let path = folder.join(format!("{}.hgrm", stage.name()));
         let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
-        writeln!(file, "{:>12} {:>14} {:>10} {:>14}\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)")?;
+        writeln!(
+            file,
+            "{:>12} {:>14} {:>10} {:>14}\n",
+            "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
+        )?;
         let mut total = 0u64;
         for step in h.iter_quantiles(5) {
             total += step.count_since_last_iteration();

@@ -2,7 +2,6 @@
 //! hands out the addresses, and stops in order.
 
 use crate::broker::{Broker, BrokerParts};
-use alpaca::ids::VenueIds;
 use crate::clock::Clock;
 use crate::control::TakeStages;
 use crate::feed::{Door, Gap, MarketHands, OrderHands};
@@ -13,6 +12,7 @@ use crate::post::{Bounds, Post};
 use crate::seat_actor::{Install, SeatActor, Tick};
 use crate::shard::{self, Carrier, ShardDoor, ShardReceiver};
 use actix::Actor;
+use alpaca::ids::VenueIds;
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope};
 use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
@@ -109,7 +109,8 @@ impl Trading {
         let thread = std::thread::Builder::new().name("trading".into()).spawn(move || {
             actix_rt::System::new().block_on(run(parts, orders, report));
         })?;
-        let addresses = ready.recv().map_err(|_| std::io::Error::other("the trading thread ended while starting"))?;
+        let addresses =
+            ready.recv().map_err(|_| std::io::Error::other("the trading thread ended while starting"))?;
         Ok(Self { addresses, switch, thread })
     }
 
@@ -138,7 +139,8 @@ async fn run(
     let execution = SeatActor::new(parts.execution, floor.clone(), spare_post(), None, fatal).start();
     floor.seat_at(Address::Risk, risk.clone().recipient());
     floor.seat_at(Address::Execution, execution.clone().recipient());
-    let mut ticks: Vec<actix::Recipient<Tick>> = vec![risk.clone().recipient(), execution.clone().recipient()];
+    let mut ticks: Vec<actix::Recipient<Tick>> =
+        vec![risk.clone().recipient(), execution.clone().recipient()];
 
     let shared = Shared {
         clock: parts.clock,
@@ -159,16 +161,8 @@ async fn run(
     let keeper = FloorActor::new(floor.clone(), ticks).start();
     seated.floors.push(keeper.recipient());
     let ids = Rc::new(RefCell::new(VenueIds::default()));
-    let broker = parts.broker.and_then(|b| match b.client() {
-        Ok(client) => {
-            let to = execution.clone().recipient();
-            Some(Broker::new(client, b.wait_for_sync, floor.clone(), to, ids.clone()).start())
-        }
-        Err(bad) => {
-            floor.alert(Severity::Critical, "no_way_to_the_venue", format_args!("{bad}"));
-            None
-        }
-    });
+    let broker =
+        parts.broker.and_then(|b| open_broker(b, &floor, execution.clone().recipient(), ids.clone()));
     if let Some(broker) = &broker {
         floor.seat_at(Address::Venue, broker.clone().recipient());
     }
@@ -198,6 +192,22 @@ async fn run(
     actix_rt::System::current().stop();
 }
 
+/// The broker, or an alert why there is none.
+fn open_broker(
+    parts: BrokerParts,
+    floor: &Rc<Floor>,
+    execution: actix::Recipient<Deliver>,
+    ids: Rc<RefCell<VenueIds>>,
+) -> Option<actix::Addr<Broker>> {
+    match parts.client() {
+        Ok(client) => Some(Broker::new(client, parts.wait_for_sync, floor.clone(), execution, ids).start()),
+        Err(bad) => {
+            floor.alert(Severity::Critical, "no_way_to_the_venue", format_args!("{bad}"));
+            None
+        }
+    }
+}
+
 /// What every seat's making needs.
 struct Shared {
     clock: Clock,
@@ -221,7 +231,11 @@ struct Seated {
 }
 
 /// Puts one symbol's seat on the floor of the thread this is called on.
-fn seat(parts: SymbolParts, floor: &Rc<Floor>, shared: &Shared) -> (actix::Addr<SeatActor<UnderlyingSeat>>, Rc<RefCell<Post>>) {
+fn seat(
+    parts: SymbolParts,
+    floor: &Rc<Floor>,
+    shared: &Shared,
+) -> (actix::Addr<SeatActor<UnderlyingSeat>>, Rc<RefCell<Post>>) {
     let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
     let fatal = shared.fatal.clone();
     let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));

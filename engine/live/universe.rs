@@ -21,7 +21,13 @@ pub struct Wish {
 
 /// Chooses from `listed`: what is `held` first, then of the expiries nearest to the target the strikes nearest to
 /// `spot`, calls and puts in pairs. Adjusted contracts are left out unless held. The answer is sorted.
-pub fn choose(spot: Price, today: Date, listed: &[Contract], held: &[Contract], wish: &Wish) -> Vec<Contract> {
+pub fn choose(
+    spot: Price,
+    today: Date,
+    listed: &[Contract],
+    held: &[Contract],
+    wish: &Wish,
+) -> Vec<Contract> {
     let mut chosen: BTreeSet<Contract> = held.iter().copied().take(wish.contracts_max).collect();
     let mut by_expiry: BTreeMap<Date, Vec<Contract>> = BTreeMap::new();
     for contract in listed.iter().filter(|c| !c.is_adjusted()) {
@@ -73,7 +79,12 @@ mod tests {
         let expiries: BTreeSet<i32> =
             chosen.iter().filter(|c| **c != held).map(|c| c.expiry.days_since(today)).collect();
         assert_eq!(expiries, BTreeSet::from([30, 45]));
-        assert!(chosen.iter().filter(|c| **c != held).all(|c| (c.strike() - Price::from_cents(10_000)).abs() <= Price::from_cents(500)));
+        assert!(
+            chosen
+                .iter()
+                .filter(|c| **c != held)
+                .all(|c| (c.strike() - Price::from_cents(10_000)).abs() <= Price::from_cents(500))
+        );
     }
 
     #[test]

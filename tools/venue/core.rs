@@ -147,7 +147,7 @@ impl Core {
             bars.begin(symbol, days, minutes);
         }
         Self {
-            pace: Pace::new(settings.speed, now, source.is_wall_clock()),
+            pace: Pace::new(settings.speed, now, source.wall_shift_ns()),
             sessions: Sessions::new(bounds, keys),
             settings,
             source,
@@ -343,7 +343,7 @@ impl Core {
             while let Some(at) = self.exchange.deadline().filter(|at| at.since(now) < DAY) {
                 self.jump(at);
             }
-            if let Some(next) = session::next_open(self.now()).filter(|_| !self.source.is_wall_clock()) {
+            if let Some(next) = session::next_open(self.now()).filter(|_| self.source.wall_shift_ns().is_none()) {
                 self.jump(next.open - SECOND);
             }
             self.stats.finished = true;

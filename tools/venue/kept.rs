@@ -132,7 +132,7 @@ impl Core {
         self.stats.finished = rest.finished;
         self.stats.market_events = rest.market_events;
         self.watched = rest.followed;
-        self.pace = Pace::new(self.settings.speed, rest.now, false);
+        self.pace = Pace::new(self.settings.speed, rest.now, None);
         // Minutes that end on the way belong to the file as well.
         self.keeper = Some(Keeper { dirty: false, ..Keeper::new(file) });
         self.catching_up = true;

@@ -20,20 +20,21 @@ pub fn instant() -> Instant {
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     speed: Speed,
-    wall_clock: bool,
+    /// The wall clock itself, moved by so many nanoseconds.
+    wall_shift_ns: Option<i64>,
     from: Option<(Instant, Timestamp)>,
     now: Timestamp,
 }
 
 impl Pace {
-    /// Time stands still at `start` until [`Pace::run`]. With `wall_clock` it is the wall clock, whatever the
-    /// speed.
-    pub fn new(speed: Speed, start: Timestamp, wall_clock: bool) -> Self {
-        Self { speed, wall_clock, from: None, now: start }
+    /// Time stands still at `start` until [`Pace::run`]. With `wall_shift_ns` it is the wall clock moved by
+    /// that, whatever the speed.
+    pub fn new(speed: Speed, start: Timestamp, wall_shift_ns: Option<i64>) -> Self {
+        Self { speed, wall_shift_ns, from: None, now: start }
     }
     /// Virtual time as last reached.
     pub fn now(&self) -> Timestamp {
-        if self.wall_clock { self::wall_clock() } else { self.now }
+        self.wall_shift_ns.map_or(self.now, |shift| wall_clock() + shift)
     }
     /// True while time passes.
     pub fn is_running(&self) -> bool {
@@ -61,8 +62,8 @@ impl Pace {
     /// How far virtual time may go now. `due` is the next thing that would happen: as fast as read, time goes
     /// straight there.
     pub fn target(&self, due: Option<Timestamp>) -> Timestamp {
-        if self.wall_clock {
-            return self::wall_clock();
+        if let Some(shift) = self.wall_shift_ns {
+            return wall_clock() + shift;
         }
         match (self.speed, self.from) {
             (_, None) => self.now,
@@ -74,8 +75,8 @@ impl Pace {
     }
     /// Wall-clock time until `due`; `None` while time stands still.
     pub fn wait_for(&self, due: Timestamp) -> Option<Duration> {
-        if self.wall_clock {
-            return Some(Duration::from_nanos(due.since(self::wall_clock()).max(0) as u64));
+        if let Some(shift) = self.wall_shift_ns {
+            return Some(Duration::from_nanos(due.since(wall_clock() + shift).max(0) as u64));
         }
         let (wall, from) = self.from?;
         match self.speed {

@@ -78,6 +78,8 @@ pub struct Flood {
     pub trade_every: u64,
     /// Seed of the little walk the prices take.
     pub seed: u64,
+    /// Nanoseconds that every stamp is ahead of the wall clock: puts a flood at night into market hours. 0 for none.
+    pub shift_ns: i64,
 }
 
 /// How fast virtual time passes.

@@ -70,7 +70,8 @@ fn settings_of(file: &Path, options: &cli::Run, found: &mut Vec<Finding>) -> Opt
             Some(settings)
         }
         Err(faults) => {
-            let place = |f: &settings::Fault| format!("{}:{}:{}: {}", f.file.display(), f.line, f.column, f.found);
+            let place =
+                |f: &settings::Fault| format!("{}:{}:{}: {}", f.file.display(), f.line, f.column, f.found);
             found.extend(faults.0.iter().map(|f| Finding::fault("settings", place(f), &f.remedy)));
             None
         }
@@ -122,6 +123,23 @@ mod tests {
         assert!(settings_of(&file, &cli::Run::default(), &mut found).is_none());
         assert!(found.len() >= 2 && found.iter().all(|f| f.verdict == Verdict::Fault), "{found:?}");
         assert!(found.iter().all(|f| f.remedy.is_some()));
+    }
+
+    #[test]
+    fn this_repository_is_checked_from_end_to_end() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = Vec::new();
+        let mut settings =
+            settings_of(&root.join(run::CONFIG), &cli::Run::default(), &mut found).expect("no faults");
+        settings.models.folder = root.join("models");
+        settings.journal_folder = tempfile::tempdir().expect("folder").path().join("journal");
+        found.extend(models::check(&settings));
+        found.extend(record::check(&settings));
+        let text: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+        println!("{text}");
+        assert!(found.iter().all(|f| f.what == "disk" || f.verdict == Verdict::Ok), "{text}");
+        assert!(text.contains("10 in") && text.contains("all 10 timeframes"), "{text}");
+        assert!(!settings.journal_folder.exists(), "looking makes nothing");
     }
 
     #[test]

@@ -24,8 +24,12 @@ const WINDOW: u64 = 4_096;
 /// No journal, an unknown kind, a file that cannot be written.
 pub fn run(args: &cli::Journal, options: &cli::Run) -> anyhow::Result<ExitCode> {
     let folder = super::folder(options)?;
-    let reader = Reader::open(&folder)
-        .with_context(|| format!("{}: nothing to read; `wingspread` makes a journal, --journal names another folder", folder.display()))?;
+    let reader = Reader::open(&folder).with_context(|| {
+        format!(
+            "{}: nothing to read; `wingspread` makes a journal, --journal names another folder",
+            folder.display()
+        )
+    })?;
     match &args.action {
         JournalAction::List(select) => list(&reader, select)?,
         JournalAction::Export { select, format, out } => export_to(&reader, select, *format, out.as_deref())?,
@@ -46,19 +50,26 @@ impl Wanted {
         ensure!(select.last >= 1, "--last {}: give at least 1", select.last);
         let chosen = kinds::chosen(&select.kind)?;
         let symbol = match &select.symbol {
-            Some(text) => Some(text.to_uppercase().parse().with_context(|| format!("--symbol {text}: give a ticker such as SPY"))?),
+            Some(text) => Some(
+                text.to_uppercase()
+                    .parse()
+                    .with_context(|| format!("--symbol {text}: give a ticker such as SPY"))?,
+            ),
             None => None,
         };
         let day = match &select.day {
-            Some(text) => Some(text.parse().ok().with_context(|| format!("--day {text}: give a date as 2026-03-16"))?),
+            Some(text) => {
+                Some(text.parse().ok().with_context(|| format!("--day {text}: give a date as 2026-03-16"))?)
+            }
             None => None,
         };
-        let filter = Filter { kind: chosen.kind, letters: chosen.letters.to_vec(), symbol, day, ..Filter::default() };
+        let filter =
+            Filter { kind: chosen.kind, letters: chosen.letters.to_vec(), symbol, day, ..Filter::default() };
         Ok(Self { chosen, filter, last: select.last })
     }
 
     /// Numbers of the newest records wanted, oldest first, and what was damaged among those looked at.
-    fn newest(&self, reader: &Reader) -> Result<(VecDeque<u64>, Vec<(u64, String)>), Fault> {
+    fn newest(&self, reader: &Reader) -> Result<(VecDeque<u64>, Damaged), Fault> {
         let last_seq = reader.last_seq()?;
         let mut window = WINDOW.max(2 * self.last as u64);
         loop {
@@ -109,7 +120,12 @@ fn list(reader: &Reader, select: &Select) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn export_to(reader: &Reader, select: &Select, format: cli::Format, file: Option<&Path>) -> anyhow::Result<()> {
+fn export_to(
+    reader: &Reader,
+    select: &Select,
+    format: cli::Format,
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
     let wanted = Wanted::new(select)?;
     let format = match format {
         cli::Format::Csv => export::Format::Csv,
@@ -169,11 +185,14 @@ fn enough(written: Result<(), Fault>) -> Result<(), Fault> {
     }
 }
 
-fn tell_damaged(damaged: &[(u64, String)]) {
+fn tell_damaged(damaged: &Damaged) {
     if let Some((seq, why)) = damaged.first() {
         eprintln!("{} damaged records left out, the first is {seq}: {why}", damaged.len());
     }
 }
+
+/// Records that do not read: number and reason.
+type Damaged = Vec<(u64, String)>;
 
 /// Likes a record beyond what its header tells.
 type Picky = fn(&Record) -> bool;

@@ -53,10 +53,14 @@ pub fn run(args: &cli::Rerun, options: &cli::Run) -> anyhow::Result<ExitCode> {
 
 fn verdict(is_same: bool, digests: usize, times: u32) -> String {
     match (is_same, digests) {
-        (_, 2..) => format!("FAULT: {times} reruns said {digests} different things: a seat draws on something it did not hear"),
+        (_, 2..) => format!(
+            "FAULT: {times} reruns said {digests} different things: a seat draws on something it did not hear"
+        ),
         (true, _) if times > 1 => format!("the same as on record, byte for byte, {times} times"),
         (true, _) => "the same as on record, byte for byte".to_string(),
-        (false, _) => "DIFFERENT from the record: were settings, models and program the same then as now?".to_string(),
+        (false, _) => {
+            "DIFFERENT from the record: were settings, models and program the same then as now?".to_string()
+        }
     }
 }
 
@@ -103,10 +107,14 @@ impl Done {
     fn text(&self, settings: &Settings, from: u64, last: u64) -> String {
         let mut text = format!("rerun of {}, records {from} to {last}\n", settings.journal_folder.display());
         for version in self.versions.iter().filter(|v| v.as_str() != env!("CARGO_PKG_VERSION")) {
-            let _ = writeln!(text, "note: recorded by version {version}, this is {}", env!("CARGO_PKG_VERSION"));
+            let _ =
+                writeln!(text, "note: recorded by version {version}, this is {}", env!("CARGO_PKG_VERSION"));
         }
         if let Some(run) = self.unended {
-            let _ = writeln!(text, "note: run {run} has no end on record (it runs, or was killed): compared as far as it goes");
+            let _ = writeln!(
+                text,
+                "note: run {run} has no end on record (it runs, or was killed): compared as far as it goes"
+            );
         }
         for missing in &self.missing {
             let _ = writeln!(text, "missing: {missing}");
@@ -229,7 +237,9 @@ impl<'a> Fresh<'a> {
 
     fn offer(&mut self, symbol: Symbol, note: &ModelNote) {
         match self.shelf.plan(note) {
-            Ok(plan) => seat_of(&mut self.symbols, self.settings, symbol, self.run).offer(note.timeframe, plan),
+            Ok(plan) => {
+                seat_of(&mut self.symbols, self.settings, symbol, self.run).offer(note.timeframe, plan)
+            }
             Err(why) => {
                 self.missing.insert(why);
             }
@@ -321,7 +331,8 @@ impl Shelf {
 fn load(folder: &Path, note: &ModelNote) -> Result<onnx::Compiled, String> {
     let ModelNote { name, version, digest, .. } = note;
     let place = folder.join(name.as_str()).join(version.as_str());
-    let loaded = onnx::load_dir(&place).map_err(|e| format!("model {name} {version} ({digest:016x}): {e}"))?;
+    let loaded =
+        onnx::load_dir(&place).map_err(|e| format!("model {name} {version} ({digest:016x}): {e}"))?;
     if loaded.digest != *digest {
         return Err(format!(
             "model {name} {version} was {digest:016x}, {} holds {:016x} now: put the one that was used back",

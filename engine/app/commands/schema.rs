@@ -9,7 +9,8 @@ use std::process::ExitCode;
 /// # Errors
 /// When it cannot be printed.
 pub fn run() -> anyhow::Result<ExitCode> {
-    let text = serde_json::to_string_pretty(&settings::schema()).context("the schema cannot be written as JSON")?;
+    let text =
+        serde_json::to_string_pretty(&settings::schema()).context("the schema cannot be written as JSON")?;
     super::print(&format!("{text}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,12 +9,12 @@ use anyhow::{Context, bail, ensure};
 use exchange::market_model::{self, MarketModel, gather};
 use indicators::Analysis;
 use market::quote::{Bar, MarketEvent, Timeframe};
-use market::time::MINUTE;
 use market::session::Session;
+use market::time::MINUTE;
 use market::{Instrument, Label, Symbol, session};
 use std::path::Path;
 use std::process::ExitCode;
-use training::{Fault, History};
+use training::History;
 
 /// Simulated markets: enough that the longest timeframes have rows, few enough for a coffee.
 const WORLDS: usize = 8;
@@ -61,7 +61,11 @@ pub fn run(args: &cli::Train, options: &cli::Run) -> anyhow::Result<ExitCode> {
     println!("Training ten models on {} histories; this takes a few minutes.", histories.len());
     let report = training::train(&histories, &training, &args.out)?;
     println!("\n{report}\n{}", explain(&report));
-    println!("Written to {}: version {} of {PREFIX}-1min to {PREFIX}-1year.", args.out.display(), args.version);
+    println!(
+        "Written to {}: version {} of {PREFIX}-1min to {PREFIX}-1year.",
+        args.out.display(),
+        args.version
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -106,7 +110,10 @@ fn refuse_existing(out: &Path, training: &training::Settings) -> anyhow::Result<
     for timeframe in Timeframe::ALL {
         let folder = out.join(format!("{}-{timeframe}", training.prefix)).join(training.version.as_str());
         if folder.exists() {
-            bail!(Fault::Exists(folder));
+            bail!(
+                "{} is there already and versions never change: give another --version, or another folder with --out",
+                folder.display()
+            );
         }
     }
     Ok(())
@@ -114,8 +121,9 @@ fn refuse_existing(out: &Path, training: &training::Settings) -> anyhow::Result<
 
 /// The simulated past ends before the first day that is traded.
 fn first_session(traded_from: market::Date, lived: u32) -> anyhow::Result<Session> {
-    session::offset(traded_from, -(lived as i32 + 1))
-        .with_context(|| format!("no session in the calendar {lived} sessions before {traded_from}: fewer --sessions"))
+    session::offset(traded_from, -(lived as i32 + 1)).with_context(|| {
+        format!("no session in the calendar {lived} sessions before {traded_from}: fewer --sessions")
+    })
 }
 
 /// Seeds of markets that nobody trades in (splitmix64, Steele, Lea and Flood 2014).
@@ -154,7 +162,8 @@ fn simulate(
 /// One market: its past, then its sessions lived.
 fn world(settings: &market_model::Settings, first: Session, sessions: u32) -> anyhow::Result<Vec<History>> {
     let mut model = MarketModel::new(settings.clone())?;
-    let mut histories: Vec<History> = settings.symbols.iter().map(|symbol| past(&model, *symbol, sessions)).collect();
+    let mut histories: Vec<History> =
+        settings.symbols.iter().map(|symbol| past(&model, *symbol, sessions)).collect();
     for n in 0..sessions.saturating_sub(BORN_WITH) {
         let session = session::offset(first.date, n as i32).context("the calendar ends: fewer --sessions")?;
         for (history, minutes) in histories.iter_mut().zip(live(&mut model, &session)) {
@@ -188,7 +197,9 @@ fn live(model: &mut MarketModel, session: &Session) -> Vec<Vec<Bar>> {
     while now <= session.close + 2 * MINUTE {
         model.advance(now, &mut events);
         for event in events.drain(..) {
-            let (MarketEvent::Quote(instrument, _) | MarketEvent::Trade(instrument, _)) = &event else { continue };
+            let (MarketEvent::Quote(instrument, _) | MarketEvent::Trade(instrument, _)) = &event else {
+                continue;
+            };
             if let Instrument::Stock(symbol) = instrument
                 && let Some(maker) = makers.iter_mut().find(|maker| maker.symbol == *symbol)
             {
@@ -250,7 +261,8 @@ impl Minutes {
 
 /// What the table means, in words.
 fn explain(report: &training::Report) -> String {
-    let better = |m: &&training::TimeframeReport| m.scores.is_some_and(|(own, base)| own.log_loss < base.log_loss);
+    let better =
+        |m: &&training::TimeframeReport| m.scores.is_some_and(|(own, base)| own.log_loss < base.log_loss);
     let (good, bad): (Vec<_>, Vec<_>) = report.models.iter().partition(better);
     let names = |models: &[&training::TimeframeReport]| {
         let names: Vec<String> = models.iter().map(|m| m.timeframe.to_string()).collect();
@@ -314,7 +326,8 @@ mod tests {
         let said = refuse_existing(&args.out, &training).expect_err("there").to_string();
         assert!(said.contains("sim-4h"), "{said}");
         for version in ["../1", "a/b", ""] {
-            let args = cli::Train { out: folder.path().into(), seed: 1, version: version.into(), sessions: 60 };
+            let args =
+                cli::Train { out: folder.path().into(), seed: 1, version: version.into(), sessions: 60 };
             let made = training_settings(&args, &[]);
             assert!(made.is_err() || !made.expect("parsed").faults().is_empty(), "{version}");
         }

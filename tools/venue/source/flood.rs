@@ -29,7 +29,7 @@ impl Flood {
 
     /// The flood has no time of its own: it begins when it is started.
     pub fn starts_at(&self) -> Timestamp {
-        crate::pace::wall_clock()
+        crate::pace::wall_clock() + self.settings.shift_ns
     }
 
     /// The first quote is due now.

@@ -242,8 +242,11 @@ impl Source {
     }
 
     /// True when virtual time is the wall clock and must not be scaled.
-    pub fn is_wall_clock(&self) -> bool {
-        matches!(self, Self::Flood(_))
+    pub fn wall_shift_ns(&self) -> Option<i64> {
+        match self {
+            Self::Flood(flood) => Some(flood.settings.shift_ns),
+            _ => None,
+        }
     }
 
     /// Called when the clock starts to run.

@@ -17,6 +17,9 @@ const FILES_NEEDED: u64 = 64;
 /// Memory of the engine besides its rings, bytes: models, books, histograms and the embedded market's history.
 const MEMORY: u64 = 512 << 20;
 
+/// More days without a session than ever followed each other (September 2001): the calendar does not reach there.
+const CLOSED_DAYS_MAX: i32 = 10;
+
 /// The wall clock against the monotonic one, and against the calendar.
 pub(super) fn clock() -> Vec<Finding> {
     let (wall, mono) = (live::clock::wall(), live::clock::monotonic_ns());
@@ -30,7 +33,10 @@ fn steadiness(parted_ns: i64) -> Finding {
     if parted_ns.abs() > PARTED_NS {
         return Finding::warning(
             "clock",
-            format!("the time of day moved {us} us against the steady clock within {} ms", WATCHED.as_millis()),
+            format!(
+                "the time of day moved {us} us against the steady clock within {} ms",
+                WATCHED.as_millis()
+            ),
             "let the time service slew rather than step the clock, or wait until it has settled",
         );
     }
@@ -39,8 +45,11 @@ fn steadiness(parted_ns: i64) -> Finding {
 
 fn calendar(now: Timestamp) -> Finding {
     let (today, _) = now.new_york();
-    match session::next_session(today) {
-        Some(next) => Finding::ok("calendar", format!("today is {today} in New York, the next session after it {}", next.date)),
+    match session::next_session(today).filter(|next| next.date.days() - today.days() <= CLOSED_DAYS_MAX) {
+        Some(next) => Finding::ok(
+            "calendar",
+            format!("today is {today} in New York, the next session after it {}", next.date),
+        ),
         None => Finding::fault(
             "calendar",
             format!("today is {today} in New York, which the built-in calendar does not cover"),
@@ -56,7 +65,11 @@ pub(super) fn open_files() -> Vec<Finding> {
 }
 
 fn files(limit: u64) -> Finding {
-    let found = if limit == u64::MAX { "no limit on open files".to_string() } else { format!("{limit} files may be open") };
+    let found = if limit == u64::MAX {
+        "no limit on open files".to_string()
+    } else {
+        format!("{limit} files may be open")
+    };
     let remedy = "raise it in the shell that starts wingspread: ulimit -n 4096";
     match limit {
         FILES_WANTED.. => Finding::ok("open files", found),
@@ -71,7 +84,11 @@ pub(super) fn memory(settings: &Settings) -> Vec<Finding> {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     vec![match available(&text) {
         Some(free) => enough_memory(free, wanted),
-        None => Finding::warning("memory", "cannot be told on this system", format!("see that {} are free", bytes(wanted))),
+        None => Finding::warning(
+            "memory",
+            "cannot be told on this system",
+            format!("see that {} are free", bytes(wanted)),
+        ),
     }]
 }
 
@@ -86,7 +103,11 @@ fn enough_memory(free: u64, wanted: u64) -> Finding {
     if free >= wanted {
         return Finding::ok("memory", found);
     }
-    Finding::warning("memory", found, "end other programs, or set journal.ring_size lower: swapping ruins latency")
+    Finding::warning(
+        "memory",
+        found,
+        "end other programs, or set journal.ring_size lower: swapping ruins latency",
+    )
 }
 
 /// Processors against threads that must not wait for each other.
@@ -115,7 +136,8 @@ pub(super) fn against_venue(before: Timestamp, venue: Timestamp, after: Timestam
     let round_trip = after.since(before);
     let off = venue.since(before + round_trip / 2);
     let found = format!("ours is {} ms from the venue's (answered in {} ms)", -off / MS, round_trip / MS);
-    let remedy = "start a time service (chrony, systemd-timesyncd): quotes and sessions are judged by this clock";
+    let remedy =
+        "start a time service (chrony, systemd-timesyncd): quotes and sessions are judged by this clock";
     match off.abs() - round_trip / 2 {
         n if n > 5 * SECOND => Finding::fault("clock", found, remedy),
         n if n > SECOND / 2 => Finding::warning("clock", found, remedy),

@@ -19,12 +19,19 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
                 sound.entry(loaded.manifest.timeframe).or_default().push(name);
             }
             // The text names the file and the remedy.
-            Err(fault) => found.push(Finding::warning("models", fault.to_string(), "until then the engine goes on without it")),
+            Err(fault) => found.push(Finding::warning(
+                "models",
+                fault.to_string(),
+                "until then the engine goes on without it",
+            )),
         }
     }
     if !sound.is_empty() {
         let count: usize = sound.values().map(Vec::len).sum();
-        found.push(Finding::ok("models", format!("{count} in {} load and repeat their golden answers", folder.display())));
+        found.push(Finding::ok(
+            "models",
+            format!("{count} in {} load and repeat their golden answers", folder.display()),
+        ));
     }
     if settings.strategy.inference {
         found.push(members(&settings.strategy.ensemble, &sound.keys().copied().collect(), folder));
@@ -40,7 +47,9 @@ fn bundles(folder: &Path) -> Vec<PathBuf> {
         let is_shown = |path: &PathBuf| {
             path.is_dir() && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
         };
-        std::fs::read_dir(at).map(|rows| rows.flatten().map(|row| row.path()).filter(is_shown).collect()).unwrap_or_default()
+        std::fs::read_dir(at)
+            .map(|rows| rows.flatten().map(|row| row.path()).filter(is_shown).collect())
+            .unwrap_or_default()
     };
     folders(folder).iter().flat_map(|name| folders(name)).collect()
 }
@@ -58,7 +67,10 @@ fn members(ensemble: &Ensemble, sound: &BTreeSet<Timeframe>, folder: &Path) -> F
     let found = format!("{name}: no model in {} for {}", folder.display(), missing.join(", "));
     let remedy = "make them with `wingspread train`, or choose another ensemble";
     if there < ensemble.quorum * total {
-        let found = format!("{found}; the rest is below its quorum of {}, so nothing will be forecast", ensemble.quorum);
+        let found = format!(
+            "{found}; the rest is below its quorum of {}, so nothing will be forecast",
+            ensemble.quorum
+        );
         return Finding::fault("ensemble", found, remedy);
     }
     Finding::warning("ensemble", found, remedy)
@@ -75,7 +87,8 @@ mod tests {
     fn an_ensemble_below_its_quorum_is_a_fault() {
         let mut weights = [0.0; Timeframe::COUNT];
         weights[..3].copy_from_slice(&[2.0, 1.0, 1.0]);
-        let ensemble = Ensemble { name: Label::literal("three"), weights, rule: Rule::MeanOfLogits, quorum: 0.6 };
+        let ensemble =
+            Ensemble { name: Label::literal("three"), weights, rule: Rule::MeanOfLogits, quorum: 0.6 };
         let all: BTreeSet<Timeframe> = Timeframe::ALL.into_iter().collect();
         let without = |gone: &[Timeframe]| all.iter().copied().filter(|t| !gone.contains(t)).collect();
         let verdict = |sound: &BTreeSet<Timeframe>| members(&ensemble, sound, Path::new("models")).verdict;

@@ -15,7 +15,9 @@ use market::order::Account;
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     match ask(settings) {
         Ok(found) => found,
-        Err(e) => vec![Finding::fault("endpoint", format!("{e:#}"), "check keys and `endpoint` in the settings")],
+        Err(e) => {
+            vec![Finding::fault("endpoint", format!("{e:#}"), "check keys and `endpoint` in the settings")]
+        }
     }
 }
 
@@ -55,7 +57,9 @@ fn parts(settings: &Settings, place: &Place) -> BrokerParts {
 fn clock(place: &Place, before: Timestamp, time: Result<Timestamp, Unanswered>, after: Timestamp) -> Finding {
     match time {
         // A simulated market has a time of its own, and the engine follows it.
-        Ok(time) if place.speed.is_some() => Finding::ok("endpoint", format!("{} answers; it is {time} there", place.described)),
+        Ok(time) if matches!(place.time, crate::place::Time::Led { .. }) => {
+            Finding::ok("endpoint", format!("{} answers; it is {time} there", place.described))
+        }
         Ok(time) => against_venue(before, time, after),
         Err(e) => unanswered(place, &e),
     }
@@ -73,7 +77,11 @@ fn tell_account(account: &Account) -> Finding {
     if account.may_trade {
         return Finding::ok("account", found);
     }
-    Finding::fault("account", format!("{found}, but it takes no orders"), "unblock it at the broker, and let it trade options")
+    Finding::fault(
+        "account",
+        format!("{found}, but it takes no orders"),
+        "unblock it at the broker, and let it trade options",
+    )
 }
 
 fn unanswered(place: &Place, why: &Unanswered) -> Finding {
@@ -93,9 +101,25 @@ mod tests {
     #[test]
     fn a_blocked_account_is_a_fault() {
         let cash = Money::from_cents(12_345);
-        let account =
-            |may_trade| Account { cash, equity: cash, options_buying_power: cash, may_trade, at: Timestamp::MIN };
+        let account = |may_trade| Account {
+            cash,
+            equity: cash,
+            options_buying_power: cash,
+            may_trade,
+            at: Timestamp::MIN,
+        };
         assert_eq!(tell_account(&account(true)).verdict, Verdict::Ok);
         assert_eq!(tell_account(&account(false)).verdict, Verdict::Fault);
+    }
+
+    #[test]
+    fn the_embedded_market_answers() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(crate::run::CONFIG);
+        let mut settings = crate::settings::load(&file).expect("no faults");
+        settings.symbols.truncate(1);
+        let found = check(&settings);
+        let text: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+        assert!(found.len() == 2 && found.iter().all(|f| f.verdict == Verdict::Ok), "{text}");
+        assert!(text.contains("answers") && text.contains("cash $"), "{text}");
     }
 }

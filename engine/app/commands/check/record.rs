@@ -75,7 +75,11 @@ fn disk(settings: &Settings) -> Finding {
 fn enough_disk(free: u64, wanted: u64) -> Finding {
     let found = format!("{} free, the journal may still take {}", bytes(free), bytes(wanted));
     if free < wanted / 8 {
-        return Finding::fault("disk", found, "free some room: a journal that cannot write takes no new risk");
+        return Finding::fault(
+            "disk",
+            found,
+            "free some room: a journal that cannot write takes no new risk",
+        );
     }
     if free < wanted {
         return Finding::warning("disk", found, "free some room, or set journal.map_size lower");
@@ -141,15 +145,28 @@ fn lock(holder: &Holder) -> Finding {
 fn on_record(folder: &Path, is_running: bool) -> Vec<Finding> {
     let reader = match Reader::open(folder) {
         Ok(reader) => reader,
-        Err(journal::Fault::Missing { .. }) => return vec![Finding::ok("journal", "none yet; the first start makes it")],
-        Err(fault) => return vec![Finding::fault("journal", fault.to_string(), "until then, trade with another --journal folder")],
+        Err(journal::Fault::Missing { .. }) => {
+            return vec![Finding::ok("journal", "none yet; the first start makes it")];
+        }
+        Err(fault) => {
+            return vec![Finding::fault(
+                "journal",
+                fault.to_string(),
+                "until then, trade with another --journal folder",
+            )];
+        }
     };
     let last_run = match last_run(&reader) {
         Ok(note) => note,
-        Err(fault) => return vec![Finding::fault("journal", fault.to_string(), "restore a copy of the journal")],
+        Err(fault) => {
+            return vec![Finding::fault("journal", fault.to_string(), "restore a copy of the journal")];
+        }
     };
     let records = reader.last_seq().unwrap_or(0);
-    vec![Finding::ok("journal", format!("{} records can be read", crate::report::thousands(records))), ending(last_run, is_running)]
+    vec![
+        Finding::ok("journal", format!("{} records can be read", crate::report::thousands(records))),
+        ending(last_run, is_running),
+    ]
 }
 
 /// The newest note on a run.
@@ -174,8 +191,12 @@ fn ending(last: Option<RunNote>, is_running: bool) -> Finding {
             format!("run {run} did not end in order: it was killed"),
             "nothing to do: the next start drains its rings, recovers the book and settles with the venue",
         ),
-        RunEvent::Ended { dropped: 0, refused: 0 } => Finding::ok("last run", format!("run {run} ended in order")),
-        RunEvent::Ended { dropped, refused } | RunEvent::FoundDead { dropped, refused, .. } if dropped + refused > 0 => {
+        RunEvent::Ended { dropped: 0, refused: 0 } => {
+            Finding::ok("last run", format!("run {run} ended in order"))
+        }
+        RunEvent::Ended { dropped, refused } | RunEvent::FoundDead { dropped, refused, .. }
+            if dropped + refused > 0 =>
+        {
             Finding::warning(
                 "last run",
                 format!("run {run} found no room for {dropped} telemetry records and {refused} letters"),
@@ -220,14 +241,23 @@ mod tests {
     #[test]
     fn a_run_without_an_end_was_killed_unless_it_runs() {
         let note = |event| {
-            Some(RunNote { run: 3, event, version: Label::literal("1"), seeds: Vec::new(), at: Timestamp::MIN })
+            Some(RunNote {
+                run: 3,
+                event,
+                version: Label::literal("1"),
+                seeds: Vec::new(),
+                at: Timestamp::MIN,
+            })
         };
         assert_eq!(ending(None, false).verdict, Ok);
         assert_eq!(ending(note(RunEvent::Started), true).verdict, Ok);
         assert_eq!(ending(note(RunEvent::Started), false).verdict, Warning);
         assert_eq!(ending(note(RunEvent::Ended { dropped: 0, refused: 0 }), false).verdict, Ok);
         assert_eq!(ending(note(RunEvent::Ended { dropped: 1, refused: 0 }), false).verdict, Warning);
-        assert_eq!(ending(note(RunEvent::FoundDead { drained: 9, dropped: 0, refused: 0 }), false).verdict, Ok);
+        assert_eq!(
+            ending(note(RunEvent::FoundDead { drained: 9, dropped: 0, refused: 0 }), false).verdict,
+            Ok
+        );
     }
 
     #[test]

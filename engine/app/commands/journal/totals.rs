@@ -24,7 +24,8 @@ pub(super) fn text(reader: &Reader) -> anyhow::Result<String> {
         LetterKind::Fill,
         LetterKind::Activity,
     ];
-    let summary = summarise(reader, &Filter { letters, ..Filter::default() }).context("the record cannot be summed up")?;
+    let summary = summarise(reader, &Filter { letters, ..Filter::default() })
+        .context("the record cannot be summed up")?;
     let venue = Venue::read(reader)?;
     let mut text = String::new();
     runs(&mut text, &summary, reader);
@@ -33,7 +34,8 @@ pub(super) fn text(reader: &Reader) -> anyhow::Result<String> {
     positions(&mut text, &summary);
     money(&mut text, &summary, &venue);
     if let Some((seq, why)) = summary.damaged.first() {
-        let _ = writeln!(text, "\n{} damaged records left out, the first is {seq}: {why}", summary.damaged.len());
+        let _ =
+            writeln!(text, "\n{} damaged records left out, the first is {seq}: {why}", summary.damaged.len());
     }
     Ok(text)
 }
@@ -57,7 +59,9 @@ impl Venue {
         select(reader, &filter, &mut damaged, |record| {
             match record.envelope().map(|e| (&e.letter, e.to)) {
                 Some((Letter::Account(account), Address::Risk)) => venue.account = Some(*account),
-                Some((Letter::Activity(note), Address::Risk)) if venue.seen.insert(note.id) => venue.count(&note.activity),
+                Some((Letter::Activity(note), Address::Risk)) if venue.seen.insert(note.id) => {
+                    venue.count(&note.activity)
+                }
                 _ => {}
             }
             Ok(())

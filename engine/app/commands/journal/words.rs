@@ -24,7 +24,9 @@ pub(super) fn line(record: &Record) -> String {
         Body::Run(note) => of_run(note),
         Body::Letter(envelope) => {
             let way = match (record.kind, envelope.to) {
-                (Kind::Said, Address::Record | Address::Operator) | (Kind::Heard, _) | (Kind::Run, _) => String::new(),
+                (Kind::Said, Address::Record | Address::Operator) | (Kind::Heard, _) | (Kind::Run, _) => {
+                    String::new()
+                }
                 (Kind::Said, to) => format!(" (to {})", address_name(to)),
             };
             format!("{}{way}", of_letter(&envelope.letter))
@@ -47,9 +49,13 @@ fn of_run(note: &RunNote) -> String {
             let seeds: Vec<String> = note.seeds.iter().map(|(name, seed)| format!("{name} {seed}")).collect();
             format!("run {run} began, version {}, seeds: {}", note.version, seeds.join(", "))
         }
-        RunEvent::Ended { dropped, refused } => format!("run {run} ended in order; {dropped} dropped, {refused} refused"),
+        RunEvent::Ended { dropped, refused } => {
+            format!("run {run} ended in order; {dropped} dropped, {refused} refused")
+        }
         RunEvent::FoundDead { drained, dropped, refused } => {
-            format!("run {run} was found dead; {drained} drained from its rings, {dropped} dropped, {refused} refused")
+            format!(
+                "run {run} was found dead; {drained} drained from its rings, {dropped} dropped, {refused} refused"
+            )
         }
     }
 }
@@ -58,7 +64,9 @@ fn of_letter(letter: &Letter) -> String {
     match letter {
         Letter::Market(event) => of_market(event),
         Letter::Feed(note) => format!("feed {:?} is {:?}", note.feed, note.state).to_lowercase(),
-        Letter::Model(note) => format!("model {} {} for {}, {:016x}", note.name, note.version, note.timeframe, note.digest),
+        Letter::Model(note) => {
+            format!("model {} {} for {}, {:016x}", note.name, note.version, note.timeframe, note.digest)
+        }
         Letter::Forecast(note) => format!(
             "forecast at the close of {}: down {:.2} flat {:.2} up {:.2} (own model {:.2} {:.2} {:.2}), agreement {:.2}, spot {}",
             note.timeframe,
@@ -83,7 +91,10 @@ fn of_letter(letter: &Letter) -> String {
             of_fills(&note.execution),
             note.arrival_mid
         ),
-        Letter::Done(note) => format!("done with {}: {:?}, {} of {} units", note.proposal, note.ending, note.filled_units, note.wanted_units),
+        Letter::Done(note) => format!(
+            "done with {}: {:?}, {} of {} units",
+            note.proposal, note.ending, note.filled_units, note.wanted_units
+        ),
         Letter::Position(note) => format!(
             "position {} {} x{} at {}: {}",
             note.id,
@@ -121,10 +132,13 @@ fn of_account(letter: &Letter) -> String {
 }
 
 fn of_market(event: &MarketEvent) -> String {
-    let level = |level: Option<Level>| level.map_or("none".to_string(), |l| format!("{} x{}", l.price, l.size));
+    let level =
+        |level: Option<Level>| level.map_or("none".to_string(), |l| format!("{} x{}", l.price, l.size));
     match event {
         MarketEvent::Quote(of, quote) => format!("quote {of} {} / {}", level(quote.bid), level(quote.ask)),
-        MarketEvent::Trade(of, trade) => format!("trade {of} {} x{} {:?}", trade.price, trade.size, trade.rule),
+        MarketEvent::Trade(of, trade) => {
+            format!("trade {of} {} x{} {:?}", trade.price, trade.size, trade.rule)
+        }
         MarketEvent::Cancel(symbol, id, _) => format!("trade {id} of {symbol} taken back"),
         MarketEvent::Bar { symbol, timeframe, bar, .. } => format!(
             "bar {symbol} {timeframe} from {}: {} {} {} {} volume {}",
@@ -135,7 +149,9 @@ fn of_market(event: &MarketEvent) -> String {
             bar.close,
             bar.volume
         ),
-        MarketEvent::OpenInterest(note) => format!("open interest {} {} as of {}", note.contract, note.contracts, note.as_of),
+        MarketEvent::OpenInterest(note) => {
+            format!("open interest {} {} as of {}", note.contract, note.contracts, note.as_of)
+        }
         MarketEvent::Status(of, status) => {
             format!("{of} {} {}", if status.halted { "halted" } else { "trades again" }, status.reason)
         }
@@ -195,7 +211,9 @@ fn of_outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted => "accepted".to_string(),
         Outcome::Working => "working".to_string(),
-        Outcome::Filled(e) => format!("filled {} units ({} so far), {}", e.units, e.units_so_far, of_fills(e)),
+        Outcome::Filled(e) => {
+            format!("filled {} units ({} so far), {}", e.units, e.units_so_far, of_fills(e))
+        }
         Outcome::Canceled => "canceled".to_string(),
         Outcome::Expired => "expired".to_string(),
         Outcome::Rejected { code, reason } => format!("rejected ({code}): {reason}"),
@@ -222,11 +240,13 @@ fn of_activity(activity: &Activity) -> String {
 }
 
 fn of_legs(legs: &Legs) -> String {
-    let legs: Vec<String> = legs.iter().map(|leg| format!("{:+} {}", leg.signed_ratio(), leg.instrument)).collect();
+    let legs: Vec<String> =
+        legs.iter().map(|leg| format!("{:+} {}", leg.signed_ratio(), leg.instrument)).collect();
     legs.join(", ")
 }
 
 fn of_fills(execution: &market::order::Execution) -> String {
-    let leg = |leg: &market::order::LegFill| format!("{:+} {} at {}", leg.quantity, leg.instrument, leg.price);
+    let leg =
+        |leg: &market::order::LegFill| format!("{:+} {} at {}", leg.quantity, leg.instrument, leg.price);
     execution.legs.iter().map(leg).collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,120 @@
+//! Open-loop latency benchmark over real sockets. The venue sends stock quotes at a fixed rate whether or not anybody
+//! keeps up; each carries the time it was *meant* to be sent, and the engine's clock is the same wall clock, so that
+//! `since_stamp` has no coordinated omission: a stall counts against every quote it held up.
+//!
+//! `cargo run --release -p latency -- --rate 10000 --seconds 60`
+
+use anyhow::Context;
+use clap::Parser;
+use live::stages::Stage;
+use market::Date;
+use std::path::PathBuf;
+use std::time::Duration;
+use venue::{Flood, SourceSettings, Speed};
+use wingspread::{place, report, run, settings, wire};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What can be typed.
+#[derive(Parser)]
+#[command(about = "Open-loop latency benchmark over real sockets")]
+struct Cli {
+    /// Quotes a second over all symbols.
+    #[arg(long, default_value_t = 10_000)]
+    rate: u64,
+    /// How long.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Ask no models.
+    #[arg(long)]
+    no_inference: bool,
+    /// Every so many-th message is a trade.
+    #[arg(long, default_value_t = 20)]
+    trade_every: u64,
+    /// Keep market words out of the journal.
+    #[arg(long)]
+    no_inputs: bool,
+    /// Write .hgrm files here.
+    #[arg(long)]
+    export: Option<PathBuf>,
+    /// Settings file.
+    #[arg(long, default_value = run::CONFIG)]
+    config: PathBuf,
+}
+
+/// The flood is put into this session: one without an early close, an hour after its open.
+const SESSION: Date = Date::literal(2026, 3, 16);
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let mut settings = settings::load(&cli.config).map_err(|faults| anyhow::anyhow!("{faults}"))?;
+    settings.strategy.inference &= !cli.no_inference;
+    settings.keep_inputs &= !cli.no_inputs;
+    let folder = std::env::temp_dir().join(format!("wingspread-latency-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make the folder", folder.display()))?;
+    let stop = run::stop_signals()?;
+    let opened = wire::open_journal(&settings, &folder)?;
+    let place = place::embedded(venue_settings(&cli, &settings)?)?;
+    println!("{}; {} quotes a second for {} s", place.described, cli.rate, cli.seconds);
+    let start = wire::Start { settings: &settings, folder: folder.clone(), opened, place, trade: true };
+    let engine = wire::start(start, &mut |line| println!("{line}"))?;
+    let run_for = Some(Duration::from_secs(cli.seconds + 3));
+    let watch = run::Watch { every: Duration::from_secs(10), run_for, after_the_data: None };
+    let mut engine = watch.over(engine, &stop);
+    let sent = engine.venue().and_then(|v| v.stats());
+    let (room, counters) = engine.stop(Duration::from_millis(300))?;
+    let heard = room.stages.counters;
+    println!("\n{}", live::stages::table(&room.stages));
+    println!(
+        "sent {}; decoded {} quotes and {} trades; conflated {}; oldest quote acted on {:.1} ms; resident {} MB",
+        sent.map_or(0, |s| s.market_events),
+        heard.quotes_in,
+        heard.trades_in,
+        heard.quotes_conflated,
+        heard.oldest_quote_ns as f64 / 1e6,
+        resident_mb()
+    );
+    println!("journal: {} stored, {} dropped", report::thousands(counters.stored), counters.dropped_telemetry);
+    let since = room.stages.histogram(Stage::SinceStamp);
+    println!(
+        "from intended send time: p50 {:.1} us, p99 {:.1} us, p99.9 {:.1} us",
+        since.value_at_quantile(0.5) as f64 / 1e3,
+        since.value_at_quantile(0.99) as f64 / 1e3,
+        since.value_at_quantile(0.999) as f64 / 1e3
+    );
+    if let Some(export) = &cli.export {
+        let files = live::stages::export(&room.stages, export)?;
+        println!("{} files in {}", files.len(), export.display());
+    }
+    drop(room);
+    // A measurement's journal is of no use to anybody.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(())
+}
+
+fn venue_settings(cli: &Cli, settings: &settings::Settings) -> anyhow::Result<venue::Settings> {
+    let session = market::session::session(SESSION).context("the session is in the calendar")?;
+    let shift_ns = (session.open + market::time::HOUR).since(live::clock::wall());
+    let flood = Flood {
+        quotes_per_second: cli.rate,
+        symbols: settings.symbols.clone(),
+        seconds: cli.seconds,
+        trade_every: cli.trade_every,
+        seed: settings.venue.seed,
+        shift_ns,
+    };
+    Ok(venue::Settings {
+        source: SourceSettings::Flood(flood),
+        speed: Speed::Times(1.0),
+        ..place::simulated(settings, None)
+    })
+}
+
+/// Resident memory of this process (venue and engine), in MB, as Linux tells it.
+fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmRSS:"));
+    let kb = line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse::<u64>().ok());
+    kb.unwrap_or(0) / 1024
+}

@@ -1,4 +1,5 @@
 //! The one integration binary.
 
 mod sdk;
+mod spine;
 mod tidy;

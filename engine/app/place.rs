@@ -79,7 +79,8 @@ pub fn open(settings: &Settings, state_file: Option<PathBuf>) -> anyhow::Result<
                 option_ws_url: at.option_stream.clone(),
                 trading_ws_url: at.order_stream.clone(),
                 keys: keys_from_environment()?,
-                time: followed_speed(&at.trading)?.map_or(Time::Wall { shift_ns: 0 }, |speed| Time::Led { speed }),
+                time: followed_speed(&at.trading)?
+                    .map_or(Time::Wall { shift_ns: 0 }, |speed| Time::Led { speed }),
                 venue: None,
                 described: format!("paper account at {}", at.trading),
             })
@@ -90,7 +91,8 @@ pub fn open(settings: &Settings, state_file: Option<PathBuf>) -> anyhow::Result<
 /// A venue on this machine may run faster than life: its speed is told through the environment by whoever started
 /// it. A broker's time is the wall clock's.
 fn followed_speed(trading_url: &str) -> anyhow::Result<Option<f64>> {
-    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|p| trading_url.starts_with(p));
+    let local =
+        ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|p| trading_url.starts_with(p));
     let Ok(text) = std::env::var("WINGSPREAD_VENUE_SPEED") else { return Ok(None) };
     match text.parse::<f64>() {
         Ok(speed) if local && speed > 0.0 => Ok(Some(speed)),
@@ -126,7 +128,10 @@ pub fn embedded(settings: venue::Settings) -> anyhow::Result<Place> {
         trading_ws_url: venue.trading_ws_url.clone(),
         keys,
         time,
-        described: format!("embedded market at {} (seed {}, {speed} times as fast as life)", venue.rest_url, venue.seed),
+        described: format!(
+            "embedded market at {} (seed {}, {speed} times as fast as life)",
+            venue.rest_url, venue.seed
+        ),
         venue: Some(venue),
     })
 }

@@ -68,7 +68,8 @@ fn folder(replay: &cli::Replay) -> anyhow::Result<PathBuf> {
     });
     let used = folder.join("data.mdb").exists();
     ensure!(!used, "{}: holds a journal already; name a fresh folder with --journal", folder.display());
-    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make the folder", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
     Ok(folder)
 }
 
@@ -130,8 +131,9 @@ pub fn minute_bars(folder: &Path, settings: &Settings) -> anyhow::Result<Vec<Bar
             }
         };
         for entry in reader.all() {
-            let Ok(journal::Record { kind: journal::Kind::Heard, body: journal::Body::Letter(envelope), .. }) =
-                entry?.record
+            let Ok(journal::Record {
+                kind: journal::Kind::Heard, body: journal::Body::Letter(envelope), ..
+            }) = entry?.record
             else {
                 continue;
             };

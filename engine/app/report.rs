@@ -102,7 +102,8 @@ pub fn summary(view: &View, stages: &Stages, opening: Option<Account>) -> String
             dollars(view.fees)
         );
         if let Some(opening) = opening {
-            let _ = writeln!(text, "  result     ${} since this start", dollars(account.equity - opening.equity));
+            let _ =
+                writeln!(text, "  result     ${} since this start", dollars(account.equity - opening.equity));
         }
     }
     let _ = write!(text, "\nLatency\n{}", live::stages::table(stages));
@@ -121,7 +122,9 @@ pub fn accounting(folder: &std::path::Path, settings: &crate::settings::Settings
     let mut last: Option<Account> = None;
     for entry in reader.all() {
         let journal::store::Entry { record: Ok(record), .. } = entry? else { continue };
-        let (journal::Kind::Heard, journal::Body::Letter(envelope)) = (record.kind, record.body) else { continue };
+        let (journal::Kind::Heard, journal::Body::Letter(envelope)) = (record.kind, record.body) else {
+            continue;
+        };
         if envelope.to != Address::Risk {
             continue;
         }

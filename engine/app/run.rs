@@ -65,14 +65,18 @@ pub fn paper(run: &cli::Run) -> anyhow::Result<ExitCode> {
 
 fn go(settings: &Settings, run: &cli::Run) -> anyhow::Result<ExitCode> {
     let folder = settings.journal_folder.clone();
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("{}: cannot make the folder; name another with --journal", folder.display()))?;
+    std::fs::create_dir_all(&folder).with_context(|| {
+        format!("{}: cannot make the folder; name another with --journal", folder.display())
+    })?;
     let stop = stop_signals()?;
     let opened = wire::open_journal(settings, &folder)?;
     let place = place::open(settings, Some(folder.join(VENUE_STATE)))?;
     println!("wingspread {}: {}", env!("CARGO_PKG_VERSION"), place.described);
     println!("journal and control socket in {}; Ctrl-C stops in order", folder.display());
-    let engine = wire::start(Start { settings, folder: folder.clone(), opened, place, trade: true }, &mut |line| println!("{line}"))?;
+    let engine =
+        wire::start(Start { settings, folder: folder.clone(), opened, place, trade: true }, &mut |line| {
+            println!("{line}")
+        })?;
     println!(
         "run {}: {} symbols, ensemble {}, {} structures, started in {:.2} s",
         engine.run,

@@ -23,11 +23,15 @@ pub fn serve(args: &cli::Venue, options: &cli::Run) -> anyhow::Result<ExitCode> 
     println!("option stream  {}", venue.option_ws_url);
     println!("order stream   {}", venue.trading_ws_url);
     println!("keys           SIMKEY / SIMSECRET");
-    println!("An engine follows it with: WINGSPREAD_VENUE_SPEED={} wingspread paper --config FILE", args.speed);
+    println!(
+        "An engine follows it with: WINGSPREAD_VENUE_SPEED={} wingspread paper --config FILE",
+        args.speed
+    );
     println!("(`endpoint: custom` and these addresses under `endpoints`). Ctrl-C stops it.");
     let begun_ns = live::clock::monotonic_ns();
     let over = || {
-        args.run_for.is_some_and(|limit| Duration::from_nanos(live::clock::monotonic_ns() - begun_ns) >= limit)
+        args.run_for
+            .is_some_and(|limit| Duration::from_nanos(live::clock::monotonic_ns() - begun_ns) >= limit)
     };
     while !stop.load(Ordering::Relaxed) && !over() {
         std::thread::sleep(Duration::from_millis(50));

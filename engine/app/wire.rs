@@ -78,11 +78,17 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let Start { settings, folder, opened, place, trade } = start;
     let inquiry = inquiry(settings, &place)?;
     let greeting = ask(office::greet(&inquiry)).with_context(|| {
-        format!("{} does not answer: is it running, is the address right, are the keys right?", place.trading_url)
+        format!(
+            "{} does not answer: is it running, is the address right, are the keys right?",
+            place.trading_url
+        )
     })?;
     let Opened { journal, pens, recovered } = opened;
-    let restored = live::recover::restore(&recovered, seats::risk(settings), seats::execution(settings, recovered.run))
-        .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
+    let restored =
+        live::recover::restore(&recovered, seats::risk(settings), seats::execution(settings, recovered.run))
+            .with_context(|| {
+                format!("{}: the record of earlier runs cannot be read back", folder.display())
+            })?;
     tell_recovery(&recovered, &restored, say);
     let clock = match place.time {
         Time::Led { speed } => Clock::following(greeting.now.max(restored.newest), speed),
@@ -120,7 +126,8 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     install_models(settings, &mut watch, &trading, say)?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
-    let office = open_office(settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock)?;
+    let office =
+        open_office(settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock)?;
     let (room, trouble) = Room::open(&folder, lines(&trading, &letters, &clock, &stop));
     if let Some(trouble) = trouble {
         say(trouble);
@@ -191,7 +198,11 @@ fn rest_settings(settings: &Settings, place: &Place) -> RestSettings {
     RestSettings {
         trading_url: place.trading_url.clone(),
         data_url: place.data_url.clone(),
-        call_limit_ns: settings.execution.request_timeout_ns.unsigned_abs().clamp(1_000_000_000, 10_000_000_000),
+        call_limit_ns: settings
+            .execution
+            .request_timeout_ns
+            .unsigned_abs()
+            .clamp(1_000_000_000, 10_000_000_000),
         connect_limit_ns: 5_000_000_000,
         trading_per_minute: (!embedded).then_some(180),
         trading_reserve: 60,
@@ -394,7 +405,9 @@ fn deliver_first(
         seat.do_send(Deliver { envelope, origin_ns: 0 });
     }
     for note in positions {
-        let Some((symbol, seat)) = addresses.symbols.iter().find(|(s, _)| *s == note.underlying) else { continue };
+        let Some((symbol, seat)) = addresses.symbols.iter().find(|(s, _)| *s == note.underlying) else {
+            continue;
+        };
         let to = Address::Underlying(*symbol);
         let envelope = Envelope { from: Address::Risk, to, at, letter: Letter::Position(note) };
         seat.do_send(Deliver { envelope, origin_ns: 0 });
@@ -461,4 +474,3 @@ fn open_office(
     };
     std::thread::Builder::new().name("office".into()).spawn(work).context("the office thread does not start")
 }
-

@@ -2,12 +2,12 @@
 //!
 //! Two clocks: a monotonic one for latencies, and the engine's, which every core is handed as `now`. Against a
 //! real broker the engine's clock is the wall clock. Against a venue whose day runs faster (or jumps over the
-//! night) it *follows*: it runs at the venue's speed, is pulled forward by the newest stamp a feed carried, and
-//! waits when the feed falls behind, so that a paused or overloaded venue never makes quotes look stale.
+//! night, or is replayed as fast as it can be read) it is *led*: it stands at the newest stamp a feed carried, and
+//! only when the feeds have been silent for a while does it go on by itself, at the venue's speed and on a leash.
 
 use market::Timestamp;
-use market::time::{MS, SECOND};
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use market::time::MS;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -30,46 +30,50 @@ pub struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Engine nanoseconds at monotonic zero.
-    base_ns: AtomicI64,
+    /// Engine nanoseconds at monotonic zero, for the wall clock.
+    base_ns: i64,
     /// Newest stamp a feed carried.
     newest_ns: AtomicI64,
+    /// When that was, in monotonic nanoseconds.
+    newest_at_ns: AtomicU64,
     /// Newest time handed out.
     told_ns: AtomicI64,
     /// Engine seconds in a second of the monotonic clock.
     speed: f64,
-    /// How far the clock may run ahead of the newest stamp; `None`: as far as it likes (wall clock).
-    leash_ns: Option<i64>,
+    /// True when stamps lead.
+    led: bool,
 }
 
-/// Engine time the clock may run ahead of a silent venue, in wall milliseconds.
-const LEASH_WALL_MS: i64 = 2_000;
+/// Silence after which a led clock goes on by itself, in wall nanoseconds.
+const SILENCE_NS: u64 = 50 * MS as u64;
+/// How far it then goes at most, in wall nanoseconds: a venue that stands still must not make quotes look stale.
+const LEASH_NS: u64 = 2_000 * MS as u64;
 
 impl Clock {
     /// The wall clock.
     pub fn wall() -> Self {
-        Self::new(wall(), 1.0, None)
+        Self::shifted(0)
     }
 
-    /// A clock that starts at `start`, runs `speed` times as fast as the wall and follows the feed's stamps.
+    /// A clock that starts at `start` and is led by the feeds' stamps, `speed` times as fast as the wall.
     pub fn following(start: Timestamp, speed: f64) -> Self {
-        let leash = (LEASH_WALL_MS * MS) as f64 * speed;
-        Self::new(start, speed, Some((leash as i64).max(SECOND)))
+        Self::new(start, speed, true)
     }
 
     /// The wall clock moved by `shift_ns`: for a measuring market whose stamps are moved alike.
     pub fn shifted(shift_ns: i64) -> Self {
-        Self::new(wall() + shift_ns, 1.0, None)
+        Self::new(wall() + shift_ns, 1.0, false)
     }
 
-    fn new(start: Timestamp, speed: f64, leash_ns: Option<i64>) -> Self {
-        let elapsed = (monotonic_ns() as f64 * speed) as i64;
+    fn new(start: Timestamp, speed: f64, led: bool) -> Self {
+        let now_ns = monotonic_ns();
         Self(Arc::new(Inner {
-            base_ns: AtomicI64::new(start.ns() - elapsed),
+            base_ns: start.ns() - now_ns as i64,
             newest_ns: AtomicI64::new(start.ns()),
+            newest_at_ns: AtomicU64::new(now_ns),
             told_ns: AtomicI64::new(start.ns()),
             speed,
-            leash_ns,
+            led,
         }))
     }
 
@@ -77,31 +81,43 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> Timestamp {
         let inner = &*self.0;
-        let mut ns = inner.base_ns.load(Relaxed) + (monotonic_ns() as f64 * inner.speed) as i64;
-        if let Some(leash) = inner.leash_ns {
-            ns = ns.min(inner.newest_ns.load(Relaxed) + leash);
-        }
+        let mono_ns = monotonic_ns();
+        let ns = if inner.led {
+            let silent_ns = mono_ns.saturating_sub(inner.newest_at_ns.load(Relaxed));
+            let alone_ns = silent_ns.saturating_sub(SILENCE_NS).min(LEASH_NS);
+            inner.newest_ns.load(Relaxed) + (alone_ns as f64 * inner.speed) as i64
+        } else {
+            inner.base_ns + mono_ns as i64
+        };
         let told = inner.told_ns.fetch_max(ns, Relaxed);
         Timestamp::from_ns(ns.max(told))
+    }
+
+    /// When a word stamped `stamp` is heard by a seat that last heard something at `last`. By the wall clock that is
+    /// now. A led clock stands at the newest stamp *read*, which is ahead of words that wait in a post: they are heard
+    /// at their own stamp.
+    #[inline]
+    pub fn heard_at(&self, stamp: Option<Timestamp>, last: Timestamp) -> Timestamp {
+        match stamp {
+            Some(stamp) if self.0.led => stamp.max(last),
+            _ => self.now().max(last),
+        }
     }
 
     /// Tells the clock a stamp that a feed carried. Does nothing for the wall clock.
     #[inline]
     pub fn observe(&self, stamp: Timestamp) {
         let inner = &*self.0;
-        if inner.leash_ns.is_none() || stamp.ns() <= inner.newest_ns.load(Relaxed) {
+        if !inner.led || stamp.ns() <= inner.newest_ns.load(Relaxed) {
             return;
         }
         inner.newest_ns.store(stamp.ns(), Relaxed);
-        let ahead = stamp.ns() - (inner.base_ns.load(Relaxed) + (monotonic_ns() as f64 * inner.speed) as i64);
-        if ahead > 0 {
-            inner.base_ns.fetch_add(ahead, Relaxed);
-        }
+        inner.newest_at_ns.store(monotonic_ns(), Relaxed);
     }
 
     /// True for the wall clock, whose distance to a venue's stamp is a latency.
     pub fn is_wall(&self) -> bool {
-        self.0.leash_ns.is_none()
+        !self.0.led
     }
 
     /// Engine seconds in a wall second.
@@ -115,7 +131,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_stamps_forward_and_waits_for_them() {
+    fn is_led_by_stamps_and_never_runs_backwards() {
+        use market::time::SECOND;
         let start = Timestamp::from_seconds(1_000_000);
         let clock = Clock::following(start, 60.0);
         assert!(clock.now() >= start);
@@ -124,6 +141,13 @@ mod tests {
         assert!(jumped >= start + 3600 * SECOND, "pulled forward");
         clock.observe(start);
         assert!(clock.now() >= jumped, "never backwards");
-        assert!(clock.now() <= start + 3600 * SECOND + 60 * LEASH_WALL_MS * MS, "leashed");
+        assert!(clock.now() <= start + 3600 * SECOND + 60 * LEASH_NS as i64, "leashed");
+        let waiting = start + 10 * SECOND;
+        assert_eq!(
+            clock.heard_at(Some(waiting), start),
+            waiting,
+            "a word that waited is heard at its own time"
+        );
+        assert_eq!(clock.heard_at(Some(start), waiting), waiting, "a seat's time never runs backwards");
     }
 }

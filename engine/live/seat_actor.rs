@@ -63,6 +63,8 @@ pub struct SeatActor<S: Seat> {
     floor: Rc<Floor>,
     post: Rc<RefCell<Post>>,
     out: Outbox,
+    /// When the seat last heard something: its time never runs backwards.
+    heard_at: Timestamp,
     rebuild: Option<Rebuild<S>>,
     /// Called when the seat panicked and cannot be made anew: the engine must stop and recover.
     fatal: Rc<dyn Fn(&str)>,
@@ -78,10 +80,20 @@ impl<S: Seat> SeatActor<S> {
         fatal: Rc<dyn Fn(&str)>,
     ) -> Self {
         let address = seat.address();
-        Self { seat, address, floor, post, out: Outbox::with_capacity(64), rebuild, fatal }
+        Self {
+            seat,
+            address,
+            floor,
+            post,
+            out: Outbox::with_capacity(64),
+            heard_at: Timestamp::MIN,
+            rebuild,
+            fatal,
+        }
     }
 
     fn hear(&mut self, envelope: &Envelope, origin_ns: u64) {
+        self.heard_at = self.heard_at.max(envelope.at);
         let (floor, seat, out) = (&self.floor, &mut self.seat, &mut self.out);
         let heard = catch_unwind(AssertUnwindSafe(|| floor.hear(seat, envelope, origin_ns, out)));
         if heard.is_err() {
@@ -110,7 +122,12 @@ impl<S: Seat> SeatActor<S> {
         }
     }
 
-    fn wake_if_due(&mut self, now: Timestamp) {
+    /// Wakes the seat when its deadline came, unless words from before wait in the post.
+    fn wake_if_due(&mut self) {
+        if !self.post.borrow().is_empty() {
+            return;
+        }
+        let now = self.floor.clock.now().max(self.heard_at);
         if self.seat.deadline().is_some_and(|due| due <= now) {
             let envelope = Envelope { from: self.address, to: self.address, at: now, letter: Letter::Wake };
             self.hear(&envelope, 0);
@@ -130,22 +147,23 @@ impl<S: Seat + Unpin + 'static> Actor for SeatActor<S> {
 impl<S: Seat + Unpin + 'static> Handler<Deliver> for SeatActor<S> {
     type Result = ();
     fn handle(&mut self, message: Deliver, _: &mut Self::Context) {
-        self.hear(&message.envelope, message.origin_ns);
+        let mut envelope = message.envelope;
+        envelope.at = envelope.at.max(self.heard_at);
+        self.hear(&envelope, message.origin_ns);
     }
 }
 
 impl<S: Seat + Unpin + 'static> Handler<Tick> for SeatActor<S> {
     type Result = ();
     fn handle(&mut self, _: Tick, _: &mut Self::Context) {
-        let now = self.floor.clock.now();
-        self.wake_if_due(now);
+        self.wake_if_due();
     }
 }
 
 impl<S: Seat + Unpin + TakesModels + 'static> Handler<Install> for SeatActor<S> {
     type Result = ();
     fn handle(&mut self, message: Install, _: &mut Self::Context) {
-        let now = self.floor.clock.now();
+        let now = self.floor.clock.now().max(self.heard_at);
         self.seat.offer(message.note.timeframe, message.plan);
         let letter = Letter::Model(message.note);
         self.hear(&Envelope { from: Address::Operator, to: self.address, at: now, letter }, 0);
@@ -157,7 +175,7 @@ impl<S: Seat + Unpin + 'static> Handler<Doorbell> for SeatActor<S> {
     fn handle(&mut self, _: Doorbell, context: &mut Self::Context) {
         for _ in 0..WORDS_PER_RING {
             let Some(received) = self.post.borrow_mut().pop() else { break };
-            let now = self.floor.clock.now();
+            let now = self.floor.clock.heard_at(received.event.at(), self.heard_at);
             let heard_ns = crate::clock::monotonic_ns();
             {
                 let mut stages = self.floor.stages.borrow_mut();
@@ -180,6 +198,6 @@ impl<S: Seat + Unpin + 'static> Handler<Doorbell> for SeatActor<S> {
             context.notify(Doorbell);
         }
         drop(post);
-        self.wake_if_due(self.floor.clock.now());
+        self.wake_if_due();
     }
 }

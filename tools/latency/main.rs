@@ -52,7 +52,8 @@ fn main() -> anyhow::Result<()> {
     settings.strategy.inference &= !cli.no_inference;
     settings.keep_inputs &= !cli.no_inputs;
     let folder = std::env::temp_dir().join(format!("wingspread-latency-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot make the folder", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
     let stop = run::stop_signals()?;
     let opened = wire::open_journal(&settings, &folder)?;
     let place = place::embedded(venue_settings(&cli, &settings)?)?;
@@ -75,7 +76,11 @@ fn main() -> anyhow::Result<()> {
         heard.oldest_quote_ns as f64 / 1e6,
         resident_mb()
     );
-    println!("journal: {} stored, {} dropped", report::thousands(counters.stored), counters.dropped_telemetry);
+    println!(
+        "journal: {} stored, {} dropped",
+        report::thousands(counters.stored),
+        counters.dropped_telemetry
+    );
     let since = room.stages.histogram(Stage::SinceStamp);
     println!(
         "from intended send time: p50 {:.1} us, p99 {:.1} us, p99.9 {:.1} us",

@@ -343,7 +343,9 @@ impl Core {
             while let Some(at) = self.exchange.deadline().filter(|at| at.since(now) < DAY) {
                 self.jump(at);
             }
-            if let Some(next) = session::next_open(self.now()).filter(|_| self.source.wall_shift_ns().is_none()) {
+            if let Some(next) =
+                session::next_open(self.now()).filter(|_| self.source.wall_shift_ns().is_none())
+            {
                 self.jump(next.open - SECOND);
             }
             self.stats.finished = true;

@@ -113,7 +113,8 @@ fn source(market: Market) -> Result<SourceSettings> {
             let days = dates.split(',').map(day).collect::<Result<Vec<_>>>()?;
             SourceSettings::Recorded(Recording { root, days, seed: 1 })
         }
-        Market::Flood { rate, seconds, symbols: names } => SourceSettings::Flood(Flood { shift_ns: 0,
+        Market::Flood { rate, seconds, symbols: names } => SourceSettings::Flood(Flood {
+            shift_ns: 0,
             quotes_per_second: rate,
             symbols: symbols(&names)?,
             seconds,

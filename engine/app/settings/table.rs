@@ -294,7 +294,12 @@ pub(super) const TABLE: &[Setting] = &[
         "21",
         "Closed once fewer days than this are left; 0 leaves only the last day's rule.",
     ),
-    setting("exit.last_day_from", Clock, "15:00", "On its last day a position is closed from this time on, or an hour before an earlier close; 17:00 or later holds it through expiry."),
+    setting(
+        "exit.last_day_from",
+        Clock,
+        "15:00",
+        "On its last day a position is closed from this time on, or an hour before an earlier close; 17:00 or later holds it through expiry.",
+    ),
     setting(
         "exit.quote_age_max",
         Span { least: 100 * MS, most: HOUR },

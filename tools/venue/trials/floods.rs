@@ -9,7 +9,8 @@ use market::Timestamp;
 
 #[test]
 fn every_quote_arrives_with_its_intended_time() {
-    let flood = Flood { shift_ns: 0,
+    let flood = Flood {
+        shift_ns: 0,
         quotes_per_second: 5_000,
         symbols: symbols(&["SPY", "QQQ"]),
         seconds: 1,

@@ -1,0 +1,10 @@
+//! The spine: the real program over loopback, each test with a folder of its own. Nothing here is about speed: a
+//! test waits for what must come, with a limit that only a machine that hangs can reach.
+
+mod office;
+mod on_record;
+mod replayed;
+mod restarted;
+mod steered;
+mod traded;
+mod wrong_input;

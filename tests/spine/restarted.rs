@@ -1,0 +1,51 @@
+//! Killed in the middle of trading and started again: nothing is lost, nothing is sent twice, the venue agrees.
+
+use super::office::Office;
+use super::on_record;
+
+#[test]
+fn killed_and_started_again() {
+    let office = Office::open();
+    let mut engine = office.engine();
+    engine.until("a fill on record", |_| (!on_record::executions(&office).is_empty()).then_some(()));
+    engine.kill_dead();
+    let (filled, sent) = (on_record::executions(&office), on_record::submissions(&office));
+    assert!(!filled.is_empty() && !sent.is_empty());
+
+    let mut engine = office.engine();
+    engine.until("the venue's word on the book", |_| {
+        let told = on_record::alerts(&office, 2);
+        told.iter().any(|code| code.starts_with("book_")).then_some(())
+    });
+    office.run(&["tell", "stop"]).well();
+    let said = engine.wait().well();
+    assert!(said.contains("recovered: ") && said.contains("run 2:"), "{said}");
+
+    let told = on_record::alerts(&office, 2);
+    assert!(told.iter().any(|code| code == "book_agrees"), "{told:?}");
+    assert!(!told.iter().any(|code| code == "book_differs"), "{told:?}\n{said}");
+    let now_sent = on_record::submissions(&office);
+    let twice: Vec<_> = now_sent.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "submitted more than once: {twice:?}");
+    assert!(sent.keys().all(|id| now_sent.contains_key(id)), "an order is gone from the record");
+    assert!(on_record::executions(&office).is_superset(&filled), "a fill is gone from the record");
+
+    let summary = office.run(&["journal", "summary"]).well();
+    assert!(summary.contains("2 runs, 1 of them killed"), "{summary}");
+    let rerun = office.run(&["rerun", "--times", "1"]).well();
+    assert!(rerun.contains(" 0 different"), "{rerun}");
+}
+
+#[test]
+fn a_stop_and_a_start_go_on_where_it_stopped() {
+    let office = Office::open();
+    office.run(&["--for", "8s", "--speed", "600"]).well();
+    let said = office.run(&["--for", "15s", "--speed", "600"]).well();
+    assert!(
+        said.contains("run 2:") && said.contains("recovered: ") && said.contains("What it did"),
+        "{said}"
+    );
+    assert!(!on_record::alerts(&office, 2).iter().any(|code| code == "book_differs"), "{said}");
+    let summary = office.run(&["journal", "summary"]).well();
+    assert!(summary.contains("2 runs, 0 of them killed"), "{summary}");
+}

@@ -17,7 +17,7 @@ pub enum Fault {
     },
     /// A second engine on the same journal.
     #[error(
-        "journal `{}` is in use by process {pid}: stop that one first, or set journal.dir to another folder",
+        "journal `{}` is in use by process {pid}: stop that one first, or set journal.folder to another folder",
         dir.display()
     )]
     InUse {
@@ -27,7 +27,7 @@ pub enum Fault {
         pid: String,
     },
     /// Nothing is there.
-    #[error("there is no journal in `{}`: check journal.dir, or run the engine once", dir.display())]
+    #[error("there is no journal in `{}`: check journal.folder, or run the engine once", dir.display())]
     Missing {
         /// The folder.
         dir: PathBuf,
@@ -35,7 +35,7 @@ pub enum Fault {
     /// Written by another version.
     #[error(
         "journal `{}` has layout version {found}, this program writes version {expected}: export it with the \
-         program that wrote it, then set journal.dir to a new folder",
+         program that wrote it, then set journal.folder to a new folder",
         dir.display()
     )]
     Schema {
@@ -83,7 +83,7 @@ pub enum Fault {
     },
     /// The map is full.
     #[error(
-        "the journal's map is full: raise journal.map_size_mb (now {map_size_mb}), or let it forget old market \
+        "the journal's map is full: raise journal.map_size (now {map_size_mb} MiB), or let it forget old market \
          inputs with journal.prune_above_percent"
     )]
     MapFull {

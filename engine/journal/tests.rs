@@ -281,7 +281,7 @@ fn a_full_map_keeps_everything_in_the_ring() {
     });
     assert!(pen.is_failing());
     let Health::Failing { why } = monitor.health() else { unreachable!("just seen") };
-    assert!(why.contains("journal.map_size_mb (now 1)"), "{why}");
+    assert!(why.contains("journal.map_size (now 1 MiB)"), "{why}");
     while write(&mut pen, samples::quote(1, AT)) {}
     assert!(pen.ring_percent() >= 70, "telemetry leaves a quarter: {}", pen.ring_percent());
     let letter = samples::said(Address::Execution, Address::Venue, Letter::Request(samples::request("a")));

@@ -269,11 +269,11 @@ pub(crate) mod tests {
         write(path, change(text)).expect("write");
     }
 
-    #[test]
-    fn every_failure_names_its_file_and_a_remedy() {
-        type Spoil = Box<dyn Fn(&Path)>;
-        let digest = schema().digest;
-        let table: Vec<(&str, &str, Spoil)> = vec![
+    type Spoil = Box<dyn Fn(&Path)>;
+
+    /// What is done to a bundle, which file must be named, and a word of the remedy.
+    fn missing_and_damaged_files() -> Vec<(&'static str, &'static str, Spoil)> {
+        vec![
             (
                 "model.onnx",
                 "folder holds",
@@ -312,6 +312,12 @@ pub(crate) mod tests {
                 Box::new(|f| write(f.join("golden.json"), "{\"rows\":[]}").expect("write")),
             ),
             ("golden.json", "it reads", Box::new(|f| write(f.join("golden.json"), "[1").expect("write"))),
+        ]
+    }
+
+    fn wrong_manifests() -> Vec<(&'static str, &'static str, Spoil)> {
+        let digest = schema().digest;
+        vec![
             (
                 "manifest.yaml",
                 "as the manifest names it",
@@ -337,8 +343,12 @@ pub(crate) mod tests {
                 "right file",
                 Box::new(|f| write(f.join("manifest.yaml"), vec![b'a'; 300_000]).expect("write")),
             ),
-        ];
-        for (file, remedy, spoil) in table {
+        ]
+    }
+
+    #[test]
+    fn every_failure_names_its_file_and_a_remedy() {
+        for (file, remedy, spoil) in missing_and_damaged_files().into_iter().chain(wrong_manifests()) {
             let (_root, folder) = folder(spoil);
             let said = load(&folder).expect_err(file).to_string();
             assert!(said.contains(file) && said.contains(remedy), "{file} / {remedy}: {said}");

@@ -15,12 +15,14 @@ pub fn records(office: &Office, kind: &str) -> Vec<Value> {
     done.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect()
 }
 
-/// Numbers of the executions that came with fills: a fill is known by its execution, and is said once.
-pub fn executions(office: &Office) -> BTreeSet<u64> {
+/// Fills by order and units filled so far, each said once. Not by execution number: the stream and a look-up give
+/// the same fill different ones.
+pub fn fills(office: &Office) -> BTreeSet<(String, u64)> {
     let mut seen = BTreeSet::new();
     for record in records(office, "fills") {
-        let execution = find(&record, "execution").and_then(|e| e["id"].as_u64()).expect("a fill has one");
-        assert!(seen.insert(execution), "a fill said twice: {record}");
+        let order = find(&record, "order").and_then(Value::as_str).expect("a fill has an order").to_string();
+        let so_far = find(&record, "units_so_far").and_then(Value::as_u64).expect("a fill has units");
+        assert!(seen.insert((order, so_far)), "a fill said twice: {record}");
     }
     seen
 }

@@ -25,7 +25,7 @@ fn goog_days_replayed() {
     let said = Running::start(program).wait().well();
     assert!(said.contains("balanced to the cent"), "{said}");
     assert!(said.contains("positions, lots and flows agree"), "{said}");
-    assert!(!on_record::executions(&office).is_empty(), "no fills\n{said}");
+    assert!(!on_record::fills(&office).is_empty(), "no fills\n{said}");
     let summary = office.run(&["journal", "summary"]).well();
     let settled: u64 = (summary.lines())
         .find_map(|line| line.strip_prefix("settlements: ")?.split(' ').next()?.parse().ok())

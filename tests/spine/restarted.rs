@@ -7,9 +7,9 @@ use super::on_record;
 fn killed_and_started_again() {
     let office = Office::open();
     let mut engine = office.engine();
-    engine.until("a fill on record", |_| (!on_record::executions(&office).is_empty()).then_some(()));
+    engine.until("a fill on record", |_| (!on_record::fills(&office).is_empty()).then_some(()));
     engine.kill_dead();
-    let (filled, sent) = (on_record::executions(&office), on_record::submissions(&office));
+    let (filled, sent) = (on_record::fills(&office), on_record::submissions(&office));
     assert!(!filled.is_empty() && !sent.is_empty());
 
     let mut engine = office.engine();
@@ -28,7 +28,7 @@ fn killed_and_started_again() {
     let twice: Vec<_> = now_sent.iter().filter(|(_, times)| **times > 1).collect();
     assert!(twice.is_empty(), "submitted more than once: {twice:?}");
     assert!(sent.keys().all(|id| now_sent.contains_key(id)), "an order is gone from the record");
-    assert!(on_record::executions(&office).is_superset(&filled), "a fill is gone from the record");
+    assert!(on_record::fills(&office).is_superset(&filled), "a fill is gone from the record");
 
     let summary = office.run(&["journal", "summary"]).well();
     assert!(summary.contains("2 runs, 1 of them killed"), "{summary}");

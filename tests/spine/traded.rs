@@ -15,7 +15,7 @@ fn trades_reach_the_journal() {
         {
             assert!(said.contains(part), "no `{part}` in\n{said}");
         }
-        if !on_record::executions(&office).is_empty() {
+        if !on_record::fills(&office).is_empty() {
             break;
         }
     }

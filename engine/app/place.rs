@@ -108,10 +108,10 @@ fn followed_speed(trading_url: &str) -> anyhow::Result<Option<f64>> {
 /// # Errors
 /// When it does not start, with its reason.
 pub fn embedded(settings: venue::Settings) -> anyhow::Result<Place> {
-    let speed = match settings.speed {
-        Speed::Times(times) => times,
-        // As fast as read: time follows the newest stamp, and must never run out of leash in between.
-        Speed::AsFastAsRead { .. } => 600.0,
+    // As fast as read, time is what the stamps say and nothing else: it stands still between them.
+    let (speed, pace) = match settings.speed {
+        Speed::Times(times) => (times, format!("{times} times as fast as life")),
+        Speed::AsFastAsRead { .. } => (0.0, "as fast as it is read".to_string()),
     };
     let time = match &settings.source {
         SourceSettings::Flood(flood) => Time::Wall { shift_ns: flood.shift_ns },
@@ -128,10 +128,7 @@ pub fn embedded(settings: venue::Settings) -> anyhow::Result<Place> {
         trading_ws_url: venue.trading_ws_url.clone(),
         keys,
         time,
-        described: format!(
-            "embedded market at {} (seed {}, {speed} times as fast as life)",
-            venue.rest_url, venue.seed
-        ),
+        described: format!("embedded market at {} (seed {}, {pace})", venue.rest_url, venue.seed),
         venue: Some(venue),
     })
 }

@@ -42,7 +42,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("dashboard", &["desk", "market"]),
     ("telegram", &["desk", "market"]),
     ("venue", &["exchange", "alpaca", "history", "pricing", "market"]),
-    ("latency", &["venue", "live", "alpaca", "market"]),
+    ("latency", &["wingspread", "venue", "live", "market"]),
     ("wingspread", &["*"]),
 ];
 

@@ -23,6 +23,7 @@ use live::post::Bounds;
 use live::recover::Restored;
 use live::trading::{Parts, Switch, SymbolParts, Trading};
 use live::universe::{self, Wish};
+use market::feed::{FeedName, FeedNote, FeedState};
 use market::{Contract, Label, Price, Symbol, Timestamp};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -399,6 +400,10 @@ fn deliver_first(
 ) {
     let at = clock.now();
     let addresses = &trading.addresses;
+    // Nobody listened to reports while no engine ran: book and broker have to be compared before anything is opened.
+    let unheard = FeedNote { feed: FeedName::Orders, state: FeedState::Down, at };
+    let envelope = Envelope { from: Address::Venue, to: Address::Risk, at, letter: Letter::Feed(unheard) };
+    addresses.risk.do_send(Deliver { envelope, origin_ns: 0 });
     for mut envelope in undelivered {
         envelope.at = at;
         let seat = if envelope.to == Address::Risk { &addresses.risk } else { &addresses.execution };

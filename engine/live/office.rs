@@ -33,6 +33,9 @@ const RECENTRE_EVERY_NS: i64 = 30 * MINUTE;
 /// How far back activities are asked for: expiry rows of paper accounts come a day late, over a long weekend four.
 const ACTIVITIES_DAYS: i32 = 5;
 
+/// Wall time left for the answers of look-ups before holdings are compared.
+const LOOK_UPS_FIRST: Duration = Duration::from_millis(700);
+
 /// What the office is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -233,6 +236,8 @@ impl Office {
 
     /// Activities first, so that an expiry is booked before holdings are compared.
     async fn reconcile(&mut self) {
+        // Look-ups of orders that were under way bring their fills first; else book and broker differ by them.
+        tokio::time::sleep(LOOK_UPS_FIRST).await;
         self.ask_account().await;
         match self.parts.rest.holdings().await {
             Ok(holdings) if holdings.is_empty() => self.to_risk(Letter::NoHoldings),

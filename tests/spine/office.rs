@@ -122,7 +122,7 @@ impl Office {
 
     /// Starts the engine; it runs until told otherwise.
     pub fn engine(&self) -> Running {
-        Running::start(self.program(&["--speed", "600"]))
+        Running::start(self.program(&["--speed", "60"]))
     }
 }
 

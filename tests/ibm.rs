@@ -18,8 +18,8 @@ fn vendors(root: &Path, symbol: Symbol) -> BTreeMap<Timestamp, Bar> {
     let mut bars = BTreeMap::new();
     for day in 7..=9 {
         let date = Date::literal(2013, 10, day);
-        let session = market::session::session(date).unwrap();
-        for stamped in Day::load(root, symbol, date, what).unwrap().events {
+        let session = market::session::session(date).expect("a session");
+        for stamped in Day::load(root, symbol, date, what).expect("LEAN bars of the day").events {
             if let MarketEvent::Bar { bar, .. } = stamped.event
                 && (session.open..session.close).contains(&bar.start)
             {

@@ -1,4 +1,4 @@
-//! Opening LMDB: the second of the room's two files with `unsafe`, since heed marks opening so.
+//! Opening LMDB, with `unsafe` since heed marks opening so.
 #![allow(unsafe_code)]
 
 use crate::{Durability, Fault};

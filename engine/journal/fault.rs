@@ -91,7 +91,10 @@ pub enum Fault {
         map_size_mb: usize,
     },
     /// LMDB said no.
-    #[error("cannot {what}: {why}; check that the disk has room, then restart")]
+    #[error(
+        "cannot {what}: {why}; make room on the disk (LMDB tells a full one as an input/output error): what waits \
+             is kept, and it is tried again"
+    )]
     Table {
         /// What was tried.
         what: &'static str,

@@ -19,6 +19,7 @@ mod lock;
 mod pages;
 pub mod rebuild;
 pub mod record;
+mod resident;
 pub mod ring;
 #[cfg(test)]
 mod samples;

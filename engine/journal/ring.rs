@@ -9,7 +9,7 @@
 //! that a frame whose pages did not all reach the disk (power cut, copied file) ends the reading instead of
 //! being believed, and one left over from an earlier lap is never taken for a new one.
 //!
-//! This file and `environment` are the only ones in the room with `unsafe`.
+//! One of the room's four files with `unsafe`; `tests/tidy` lists them.
 #![allow(unsafe_code)]
 
 use crate::Fault;

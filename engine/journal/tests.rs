@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn settings() -> Settings {
@@ -305,6 +306,103 @@ fn a_full_map_keeps_everything_in_the_ring() {
         _ => None,
     });
     assert_eq!(dead, Some((counters.dropped_telemetry, counters.refused_letters)));
+}
+
+/// A file system of its own with little room; `None`, said aloud, where mounting is not allowed.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(kilobytes: u32) -> Option<Self> {
+        let dir = temp();
+        let size = format!("size={kilobytes}k");
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).output();
+        if mount.is_ok_and(|done| done.status.success()) {
+            return Some(Self(dir));
+        }
+        println!("skipped: a small file system cannot be mounted here (needs root)");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // What cannot be unmounted goes away with the machine.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+/// Goal: on a full disk nothing acknowledged is lost, the reason is told, and room on the disk cures it while running.
+#[test]
+fn a_full_disk_keeps_everything_in_the_ring_until_there_is_room() {
+    let Some(disk) = SmallDisk::mount(2048) else { return };
+    let dir = disk.0.path().join("journal");
+    let ballast = disk.0.path().join("ballast");
+    std::fs::write(&ballast, vec![7_u8; 900 << 10]).expect("room for the ballast");
+    let (journal, mut pen, recovered) = open(&dir, &Settings { ring_bytes: 1 << 18, ..settings() });
+    let monitor = journal.monitor();
+    let mut accepted = Vec::new();
+    until("the disk to fill", || {
+        for n in 0..50 {
+            let quote = samples::quote(n, AT);
+            if pen.said(&quote) {
+                accepted.push(quote);
+            }
+        }
+        matches!(monitor.health(), Health::Failing { .. })
+    });
+    let Health::Failing { why } = monitor.health() else { unreachable!("just seen") };
+    assert!(why.contains("make room on the disk"), "{why}");
+    let letter = samples::said(Address::Execution, Address::Venue, Letter::Request(samples::request("a")));
+    assert!(pen.said(&letter), "the ring still takes letters");
+    accepted.push(letter);
+
+    std::fs::remove_file(&ballast).expect("room again");
+    until("the journal to recover by itself", || monitor.health() == Health::Ok);
+    journal.close(AT).expect("closes");
+    assert_eq!(letters(&recovered.reader), accepted);
+}
+
+#[test]
+fn a_journal_that_finds_no_room_says_so() {
+    let Some(disk) = SmallDisk::mount(128) else { return };
+    let fault = Journal::open(disk.0.path(), &settings(), &start()).err().expect("no room for the ring");
+    let said = fault.to_string();
+    let named = said.contains(&disk.0.path().display().to_string());
+    assert!(named && (said.contains("No space left") || said.contains("os error 28")), "{said}");
+}
+
+#[test]
+fn the_tables_pages_do_not_gather_in_memory() {
+    let dir = temp();
+    let (journal, mut pen, recovered) = open(dir.path(), &settings());
+    for n in 0..60_000 {
+        while !pen.heard(&samples::quote(n, AT)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    until("all to be stored", || journal.monitor().counters().stored >= 60_000);
+    let file = dir.path().join("data.mdb").canonicalize().expect("there");
+    let written_kb = std::fs::metadata(&file).expect("there").len() / 1024;
+    let resident_kb = resident_kb(&file);
+    assert!(resident_kb < written_kb * 3 / 4, "{resident_kb} of {written_kb} kB are mapped in");
+    journal.close(AT).expect("closes");
+    assert_eq!(records(&recovered.reader).len(), 60_000 + 2, "what was handed back is still there");
+}
+
+/// How much of a file this process has mapped in.
+fn resident_kb(file: &Path) -> u64 {
+    let name = file.display().to_string();
+    let mut of_file = false;
+    let mut sum = 0;
+    for line in std::fs::read_to_string("/proc/self/smaps").expect("Linux").lines() {
+        if line.split(' ').next().is_some_and(|word| word.contains('-')) {
+            of_file = line.ends_with(&name);
+        } else if of_file && let Some(kb) = line.strip_prefix("Rss:") {
+            sum += kb.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+        }
+    }
+    sum
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The journal at work: pens for the trading threads, and the thread that moves records from the rings into the
 //! tables in groups. Nothing here ever waits for the disk on a trading thread.
 
+use crate::environment;
 use crate::lock::Lock;
 use crate::record::{Encoder, LetterKind, RunEvent, RunNote};
+use crate::resident::Resident;
 use crate::ring::{self, Consumer, Producer};
 use crate::store::{self, Reader, Store};
 use crate::{Fault, Kind, Recovered, Settings};
@@ -335,6 +337,7 @@ fn begin(
         group_records: settings.group_records,
         durability: settings.durability,
         pruning: false,
+        resident: Resident::of(&environment::data_file(reader.dir())),
     };
     let thread = thread::Builder::new()
         .name("journal".into())
@@ -485,6 +488,7 @@ struct Keeper {
     group_records: usize,
     durability: Durability,
     pruning: bool,
+    resident: Resident,
 }
 
 impl Keeper {
@@ -500,6 +504,7 @@ impl Keeper {
                 Ok(count) => {
                     failures = 0;
                     self.shared.failing.store(false, Ordering::Release);
+                    self.resident.note_stored(count);
                     // Less than a full group: caught up. The rest bounds a group's age; nobody wakes us for more.
                     if stop == 0 && count < self.group_records {
                         thread::park_timeout(self.rest);

@@ -2,10 +2,10 @@
 //! the socket is drained; the order feed passes reports to execution. State changes go to every seat that depends
 //! on the feed, and a gap is handed to the office for repair.
 
+use crate::bell::Bell;
 use crate::clock::monotonic_ns;
 use crate::floor::Floor;
 use crate::post::{Post, Received};
-use crate::seat_actor::Doorbell;
 use crate::stages::Stage;
 use alpaca::ids::VenueIds;
 use desk::letter::{Address, Envelope, Letter};
@@ -24,7 +24,7 @@ pub struct Door {
     /// Its post on this thread.
     pub post: Rc<RefCell<Post>>,
     /// Its seat's bell (or, for a seat on a shard, the shard's carrier).
-    pub bell: actix::Recipient<Doorbell>,
+    pub bell: Bell,
 }
 
 /// A stretch of time a feed did not cover.
@@ -97,10 +97,8 @@ impl MarketHands {
             self.read_ns = 0;
         }
         for door in self.doors.iter() {
-            let mut post = door.post.borrow_mut();
-            if !post.is_empty() && !post.rung {
-                post.rung = true;
-                door.bell.do_send(Doorbell);
+            if !door.post.borrow().is_empty() {
+                door.bell.ring();
             }
         }
     }

@@ -6,6 +6,7 @@
 //! work [`office`] (slow questions, repairs, models) and [`control`] (views, histograms, the control socket).
 //! [`clock`] is the only file of the program that asks the time; [`recover`] is how a start begins.
 
+pub mod bell;
 pub mod broker;
 pub mod clock;
 pub mod control;

@@ -40,8 +40,6 @@ pub struct Post {
     conflate_at: usize,
     /// Instruments whose newest quote was met while conflating; kept to reuse its memory.
     met: Vec<Instrument>,
-    /// True while a doorbell is under way to the seat.
-    pub rung: bool,
 }
 
 impl Post {
@@ -53,7 +51,6 @@ impl Post {
             quotes: 0,
             conflate_at: bounds.quotes_max,
             met: Vec::with_capacity(bounds.events_max),
-            rung: false,
         }
     }
 

@@ -2,10 +2,11 @@
 //! hear them, and survives a seat that panics: the letter is named in an alert, and the seat is made anew when it
 //! can be.
 
+use crate::bell::{Bell, Ring};
 use crate::floor::{Deliver, Floor};
 use crate::post::Post;
 use crate::stages::Stage;
-use actix::{Actor, Context, Handler, Message};
+use actix::{Actor, Context, Handler, Message, StreamHandler};
 use desk::letter::{Address, Envelope, Letter};
 use desk::seat::{Outbox, Seat};
 use market::alert::{AlertNote, Severity};
@@ -15,11 +16,6 @@ use market::{Label, Timestamp};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-
-/// Market words wait in the post.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Doorbell;
 
 /// Look at your deadline.
 #[derive(Message)]
@@ -62,6 +58,7 @@ pub struct SeatActor<S: Seat> {
     address: Address,
     floor: Rc<Floor>,
     post: Rc<RefCell<Post>>,
+    bell: Bell,
     out: Outbox,
     /// When the seat last heard something: its time never runs backwards.
     heard_at: Timestamp,
@@ -85,11 +82,17 @@ impl<S: Seat> SeatActor<S> {
             address,
             floor,
             post,
+            bell: Bell::default(),
             out: Outbox::with_capacity(64),
             heard_at: Timestamp::MIN,
             rebuild,
             fatal,
         }
+    }
+
+    /// Rung when words wait in this seat's post.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
     }
 
     fn hear(&mut self, envelope: &Envelope, origin_ns: u64) {
@@ -141,6 +144,7 @@ impl<S: Seat + Unpin + 'static> Actor for SeatActor<S> {
     fn started(&mut self, context: &mut Self::Context) {
         // Internal letters are few (each proposal makes a handful); market words wait in the post instead.
         context.set_mailbox_capacity(1024);
+        Self::add_stream(self.bell.rings(), context);
     }
 }
 
@@ -170,9 +174,8 @@ impl<S: Seat + Unpin + TakesModels + 'static> Handler<Install> for SeatActor<S> 
     }
 }
 
-impl<S: Seat + Unpin + 'static> Handler<Doorbell> for SeatActor<S> {
-    type Result = ();
-    fn handle(&mut self, _: Doorbell, context: &mut Self::Context) {
+impl<S: Seat + Unpin + 'static> StreamHandler<Ring> for SeatActor<S> {
+    fn handle(&mut self, _: Ring, _: &mut Self::Context) {
         for _ in 0..WORDS_PER_RING {
             let Some(received) = self.post.borrow_mut().pop() else { break };
             let now = self.floor.clock.heard_at(received.event.at(), self.heard_at);
@@ -190,14 +193,9 @@ impl<S: Seat + Unpin + 'static> Handler<Doorbell> for SeatActor<S> {
             let envelope = Envelope { from: Address::Venue, to: self.address, at: now, letter };
             self.hear(&envelope, received.read_ns);
         }
-        let mut post = self.post.borrow_mut();
-        if post.is_empty() {
-            post.rung = false;
-        } else {
-            use actix::AsyncContext;
-            context.notify(Doorbell);
+        if !self.post.borrow().is_empty() {
+            self.bell.ring();
         }
-        drop(post);
         self.wake_if_due();
     }
 }

@@ -3,21 +3,27 @@
 //! seats there say (rarely anything) comes back as ordinary messages. While a ring is full, words stay in the
 //! symbol's post on the trading thread, where quotes conflate and trades wait.
 
+use crate::bell::{Bell, Ring};
 use crate::post::{Post, Received};
-use crate::seat_actor::Doorbell;
-use actix::{Actor, Context, Handler};
+use actix::{Actor, AsyncContext, Context, StreamHandler};
 use market::Symbol;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Words a shard's ring holds.
 const RING_WORDS: usize = 8_192;
 /// Times an idle shard looks again, yielding in between, before it sleeps.
 const LOOKS_BEFORE_SLEEP: u32 = 200;
+
+/// How soon a carrier that found its ring full comes again.
+const AGAIN: Duration = Duration::from_millis(1);
+/// Longest sleep of a shard, should a bell be missed.
+const SLEEP_MAX: Duration = Duration::from_millis(50);
 
 /// Whether a shard sleeps, and the bell that wakes it.
 #[derive(Default)]
@@ -67,30 +73,35 @@ impl ShardSender {
 pub struct Carrier {
     symbol: Symbol,
     post: Rc<RefCell<Post>>,
+    bell: Bell,
     sender: Rc<RefCell<ShardSender>>,
 }
 
 impl Carrier {
     /// A carrier for one symbol; those of one shard share its sender.
     pub fn new(symbol: Symbol, post: Rc<RefCell<Post>>, sender: Rc<RefCell<ShardSender>>) -> Self {
-        Self { symbol, post, sender }
+        Self { symbol, post, bell: Bell::default(), sender }
+    }
+
+    /// Rung when words wait in the symbol's post.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
     }
 }
 
 impl Actor for Carrier {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        Self::add_stream(self.bell.rings(), context);
+    }
 }
 
-impl Handler<Doorbell> for Carrier {
-    type Result = ();
-    fn handle(&mut self, _: Doorbell, context: &mut Self::Context) {
-        let mut post = self.post.borrow_mut();
-        if self.sender.borrow_mut().carry(self.symbol, &mut post) {
-            post.rung = false;
-        } else {
+impl StreamHandler<Ring> for Carrier {
+    fn handle(&mut self, _: Ring, context: &mut Self::Context) {
+        if !self.sender.borrow_mut().carry(self.symbol, &mut self.post.borrow_mut()) {
             // The ring is full: come again shortly; meanwhile quotes conflate in the post.
-            use actix::AsyncContext;
-            context.notify_later(Doorbell, std::time::Duration::from_millis(1));
+            context.run_later(AGAIN, |carrier, _| carrier.bell.ring());
         }
     }
 }
@@ -102,7 +113,7 @@ pub struct ShardDoor {
     /// Its post on the shard.
     pub post: Rc<RefCell<Post>>,
     /// Its seat's bell.
-    pub bell: actix::Recipient<Doorbell>,
+    pub bell: Bell,
 }
 
 /// The shard's loop: pops words, puts them in posts, rings bells, lets the seats work, and sleeps when nothing comes.
@@ -116,12 +127,8 @@ pub async fn receive(mut receiver: ShardReceiver, doors: Vec<ShardDoor>, conflat
             let Ok((symbol, word)) = receiver.ring.pop() else { break };
             got = true;
             if let Some(door) = doors.iter().find(|d| d.symbol == symbol) {
-                let mut post = door.post.borrow_mut();
-                conflated(post.push(word));
-                if !post.rung {
-                    post.rung = true;
-                    door.bell.do_send(Doorbell);
-                }
+                conflated(door.post.borrow_mut().push(word));
+                door.bell.ring();
             }
         }
         if got {
@@ -142,7 +149,7 @@ pub async fn receive(mut receiver: ShardReceiver, doors: Vec<ShardDoor>, conflat
         // A word may have come between the last look and going to sleep.
         if receiver.ring.is_empty() && !receiver.ring.is_abandoned() {
             let wait = receiver.sleep.bell.notified();
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(50), wait).await;
+            let _ = tokio::time::timeout(SLEEP_MAX, wait).await;
         }
         receiver.sleep.sleeping.store(false, Ordering::Release);
     }

@@ -1,6 +1,7 @@
 //! The trading thread: builds floor, seats, feeds and broker on one arbiter (and, when asked, symbol seats on shards),
 //! hands out the addresses, and stops in order.
 
+use crate::bell::Bell;
 use crate::broker::{Broker, BrokerParts};
 use crate::clock::Clock;
 use crate::control::TakeStages;
@@ -230,26 +231,35 @@ struct Seated {
     arbiters: Vec<actix_rt::Arbiter>,
 }
 
+/// A symbol's seat on this thread, its post and its bell.
+struct SeatedHere {
+    actor: actix::Addr<SeatActor<UnderlyingSeat>>,
+    post: Rc<RefCell<Post>>,
+    bell: Bell,
+}
+
 /// Puts one symbol's seat on the floor of the thread this is called on.
 fn seat(
     parts: SymbolParts,
     floor: &Rc<Floor>,
     shared: &Shared,
-) -> (actix::Addr<SeatActor<UnderlyingSeat>>, Rc<RefCell<Post>>) {
+) -> SeatedHere {
     let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
     let fatal = shared.fatal.clone();
     let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));
-    let actor = SeatActor::new(parts.seat, floor.clone(), post.clone(), Some(parts.rebuild), fatal).start();
+    let actor = SeatActor::new(parts.seat, floor.clone(), post.clone(), Some(parts.rebuild), fatal);
+    let bell = actor.bell();
+    let actor = actor.start();
     floor.seat_at(Address::Underlying(parts.symbol), actor.clone().recipient());
-    (actor, post)
+    SeatedHere { actor, post, bell }
 }
 
 fn seat_here(floor: &Rc<Floor>, symbols: Vec<SymbolParts>, shared: &Shared) -> Seated {
     let mut seated = Seated::default();
     for parts in symbols {
         let symbol = parts.symbol;
-        let (actor, post) = seat(parts, floor, shared);
-        seated.doors.push(Door { symbol, post, bell: actor.clone().recipient() });
+        let SeatedHere { actor, post, bell } = seat(parts, floor, shared);
+        seated.doors.push(Door { symbol, post, bell });
         seated.symbols.push((symbol, actor.clone().recipient()));
         seated.installs.push(actor.clone().recipient());
         seated.ticks.push(actor.recipient());
@@ -290,9 +300,11 @@ async fn seat_on_shards(
         let Ok(ways) = ready.await else { break };
         for (symbol, way) in names.into_iter().zip(ways.seats) {
             let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
-            let carrier = Carrier::new(symbol, post.clone(), sender.clone()).start();
+            let carrier = Carrier::new(symbol, post.clone(), sender.clone());
+            let bell = carrier.bell();
+            carrier.start();
             floor.seat_at(Address::Underlying(symbol), way.deliver.clone());
-            seated.doors.push(Door { symbol, post, bell: carrier.recipient() });
+            seated.doors.push(Door { symbol, post, bell });
             seated.symbols.push((symbol, way.deliver));
             seated.installs.push(way.install);
         }
@@ -327,8 +339,8 @@ fn start_shard(
     let (mut doors, mut seats, mut ticks) = (Vec::new(), Vec::new(), Vec::new());
     for parts in group {
         let symbol = parts.symbol;
-        let (actor, post) = seat(parts, &floor, &shared);
-        doors.push(ShardDoor { symbol, post, bell: actor.clone().recipient() });
+        let SeatedHere { actor, post, bell } = seat(parts, &floor, &shared);
+        doors.push(ShardDoor { symbol, post, bell });
         seats.push(SeatWays { deliver: actor.clone().recipient(), install: actor.clone().recipient() });
         ticks.push(actor.recipient());
     }

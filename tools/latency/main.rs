@@ -4,6 +4,8 @@
 //!
 //! `cargo run --release -p latency -- --rate 10000 --seconds 60`
 
+mod stalls;
+
 use anyhow::Context;
 use clap::Parser;
 use live::stages::Stage;
@@ -45,6 +47,8 @@ struct Cli {
 
 /// The flood is put into this session: one without an early close, an hour after its open.
 const SESSION: Date = Date::literal(2026, 3, 16);
+/// How long the machine is watched before the run.
+const WATCH: Duration = Duration::from_secs(3);
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
@@ -57,6 +61,9 @@ fn main() -> anyhow::Result<()> {
     let stop = run::stop_signals()?;
     let opened = wire::open_journal(&settings, &folder)?;
     let place = place::embedded(venue_settings(&cli, &settings)?)?;
+    for (core, stalls) in stalls::Stalls::of_all_cores(WATCH).iter().enumerate() {
+        println!("machine, idle loop on core {core}: {stalls}");
+    }
     println!("{}; {} quotes a second for {} s", place.described, cli.rate, cli.seconds);
     let start = wire::Start { settings: &settings, folder: folder.clone(), opened, place, trade: true };
     let engine = wire::start(start, &mut |line| println!("{line}"))?;

@@ -140,6 +140,9 @@ pub fn finish(engine: Engine, folder: &Path) -> anyhow::Result<ExitCode> {
     println!("stopping in order");
     let opening = engine.opening;
     let (room, counters) = engine.stop(GRACE)?;
+    if !room.view.working.is_empty() {
+        println!("{} orders still work at the venue; the next start looks them up", room.view.working.len());
+    }
     println!("\n{}", report::summary(&room.view, &room.stages, opening));
     println!(
         "Journal in {}: {} records stored in {} groups, {} dropped, {} refused",

@@ -10,6 +10,17 @@ pub fn underlying(settings: &strategy::Settings, symbol: Symbol, run: u32) -> Un
     UnderlyingSeat::new(symbol, strategy::Underlying::new(symbol, run, settings.clone()))
 }
 
+/// A symbol's seat in place of one that failed after so many proposals: ids must not repeat.
+pub fn underlying_after(
+    settings: &strategy::Settings,
+    symbol: Symbol,
+    run: u32,
+    proposed: u32,
+) -> UnderlyingSeat {
+    let core = strategy::Underlying::new(symbol, run, settings.clone());
+    UnderlyingSeat::new(symbol, core.going_on_from(proposed))
+}
+
 /// The seat of risk, over an empty book.
 pub fn risk(settings: &Settings) -> RiskSeat {
     RiskSeat::new(risk::Gate::new(settings.risk.clone()))

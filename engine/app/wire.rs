@@ -25,6 +25,8 @@ use live::trading::{Parts, Switch, SymbolParts, Trading};
 use live::universe::{self, Wish};
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::{Contract, Label, Price, Symbol, Timestamp};
+use risk::checks::Operator;
+use risk::command::Command;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +35,8 @@ use std::time::Duration;
 
 /// Letters that may wait for the control room: some seconds of a busy desk.
 const VIEW_LETTERS: usize = 16_384;
+/// Time every seat has to hear that the run ends.
+const GRACE_MIN: Duration = Duration::from_millis(60);
 /// Calendar days of history asked for before the feeds start.
 const HISTORY: HistoryWish = HistoryWish { minute_days: 12, daily_days: 3_660 };
 
@@ -103,14 +107,16 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let letters = Arc::new(ArrayQueue::new(VIEW_LETTERS));
     let stop = Arc::new(AtomicBool::new(false));
     let (gaps, gaps_told) = tokio::sync::mpsc::unbounded_channel();
+    let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
     let run = recovered.run;
+    let operator = restored.risk.core().operator();
     let Restored { risk, execution, undelivered, positions, .. } = restored;
     let trading = Trading::start(Parts {
         clock: clock.clone(),
         pens,
         keep_inputs: settings.keep_inputs,
         letters: letters.clone(),
-        symbols: symbol_parts(settings, run),
+        symbols: symbol_parts(settings, run, &asks),
         risk,
         execution,
         bounds: Bounds { quotes_max: settings.engine.quotes_max, events_max: settings.engine.events_max },
@@ -122,14 +128,14 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     })
     .context("the trading thread does not start")?;
 
-    let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
     let mut watch = Watch::new(settings.models.folder.clone());
     install_models(settings, &mut watch, &trading, say)?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
+    remind(&trading, operator, &clock);
     let office =
         open_office(settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock)?;
-    let (room, trouble) = Room::open(&folder, lines(&trading, &letters, &clock, &stop));
+    let (room, trouble) = Room::open(&folder, lines(&trading, &letters, &clock, &stop, journal.monitor()));
     if let Some(trouble) = trouble {
         say(trouble);
     }
@@ -154,16 +160,17 @@ impl Engine {
         self.place.venue.as_mut()
     }
 
-    /// Stops in order: no new risk, working orders canceled, sockets closed, journal drained. Answers the journal's
-    /// counters.
+    /// Stops in order: no new risk, orders that open taken back, sockets closed, journal drained. Closing orders live
+    /// on at the venue until the day ends and are looked up at the next start. Answers the journal's counters.
     ///
     /// # Errors
     /// When the journal cannot be closed; what it had taken stays in its ring for the next start.
     pub fn stop(mut self, grace: Duration) -> anyhow::Result<(Room, journal::Counters)> {
-        self.room.command(risk::command::Command::Pause);
-        let until = live::clock::monotonic_ns() + grace.as_nanos() as u64;
-        self.cancel_working();
-        while live::clock::monotonic_ns() < until {
+        self.room.tell_stopping();
+        let begun = live::clock::monotonic_ns();
+        let passed = || Duration::from_nanos(live::clock::monotonic_ns() - begun);
+        // The seats hear it at once; what they then take back takes the venue a while.
+        while passed() < GRACE_MIN.min(grace) || (self.room.opening() > 0 && passed() < grace) {
             self.room.round();
         }
         self.room.gather();
@@ -175,15 +182,6 @@ impl Engine {
         let counters = journal.close(clock.now()).context("the journal does not close")?;
         drop(place);
         Ok((room, counters))
-    }
-
-    /// Asks execution to take back orders that open; closing ones die with the day at the venue and are looked up at
-    /// the next start.
-    fn cancel_working(&self) {
-        let at = self.clock.now();
-        let letter = Letter::Halt(risk::command::HaltNote::Opening);
-        let envelope = Envelope { from: Address::Operator, to: Address::Execution, at, letter };
-        self.trading.addresses.execution.do_send(Deliver { envelope, origin_ns: 0 });
     }
 }
 
@@ -241,6 +239,17 @@ pub fn open_journal(settings: &Settings, folder: &Path) -> anyhow::Result<Opened
 }
 
 fn tell_recovery(recovered: &journal::Recovered, restored: &Restored, say: &mut dyn FnMut(String)) {
+    match restored.risk.core().operator() {
+        Operator::Trading | Operator::Stopping => {}
+        Operator::Paused => say("still paused by the operator: `wingspread tell resume` takes new risk again".into()),
+        Operator::Flattening => say(
+            "still flattening, as the operator said: every position is closed; `wingspread tell resume` trades again"
+                .into(),
+        ),
+        Operator::Killed => {
+            say("still killed by the operator: nothing is sent until `wingspread tell resume`".into());
+        }
+    }
     for torn in &recovered.torn {
         say(format!(
             "journal: the end of a ring could not be read ({}, {} bytes); it is kept as {}",
@@ -300,13 +309,21 @@ fn choose(
     chosen
 }
 
-fn symbol_parts(settings: &Settings, run: u32) -> Vec<SymbolParts> {
+fn symbol_parts(
+    settings: &Settings,
+    run: u32,
+    asks: &tokio::sync::mpsc::UnboundedSender<office::Ask>,
+) -> Vec<SymbolParts> {
     let parts = |symbol: &Symbol| {
-        let (symbol, strategy) = (*symbol, settings.strategy.clone());
+        let (symbol, strategy, asks) = (*symbol, settings.strategy.clone(), asks.clone());
         SymbolParts {
             symbol,
             seat: seats::underlying(&strategy, symbol, run),
-            rebuild: Box::new(move || seats::underlying(&strategy, symbol, run)),
+            rebuild: Box::new(move |failed| {
+                // The office is gone only while the engine stops.
+                let _ = asks.send(office::Ask::Introduce(symbol));
+                seats::underlying_after(&strategy, symbol, run, failed.core().proposed())
+            }),
         }
     };
     settings.symbols.iter().map(parts).collect()
@@ -349,8 +366,8 @@ fn session(settings: &Settings, place: &Place, seed: u64) -> SessionSettings {
 }
 
 fn fatal(stop: Arc<AtomicBool>) -> Arc<dyn Fn(&str) + Send + Sync> {
-    Arc::new(move |seat| {
-        eprintln!("{seat} panicked and holds what cannot be made anew: stopping; the next start recovers it");
+    Arc::new(move |why| {
+        eprintln!("{why}: stopping; the next start recovers it");
         stop.store(true, Ordering::Relaxed);
     })
 }
@@ -362,20 +379,19 @@ fn install_models(
     trading: &Trading,
     say: &mut dyn FnMut(String),
 ) -> anyhow::Result<()> {
-    let (sound, refused) = watch.look();
+    let (fresh, refused) = watch.look();
     for text in refused {
         say(format!("model refused: {text}"));
     }
-    if sound.is_empty() && settings.strategy.inference {
+    if fresh.is_empty() && settings.strategy.inference {
         bail!(
             "{}: no usable model; `wingspread train` makes a set, or set `models.folder`",
             settings.models.folder.display()
         );
     }
-    for bundle in &sound {
-        live::models::install(bundle, &trading.addresses.installs);
-    }
-    let speaking: Vec<String> = sound.iter().map(|b| format!("{} {}", b.note.name, b.note.version)).collect();
+    watch.install(&fresh, &trading.addresses.installs);
+    let speaking: Vec<String> =
+        watch.incumbents().map(|b| format!("{} {}", b.note.name, b.note.version)).collect();
     say(format!("models: {}", speaking.join(", ")));
     Ok(())
 }
@@ -421,11 +437,27 @@ fn deliver_first(
     addresses.execution.do_send(Deliver { envelope, origin_ns: 0 });
 }
 
+/// What the operator said in an earlier run still holds; risk knows it from the record, the symbols' seats do not.
+fn remind(trading: &Trading, operator: Operator, clock: &Clock) {
+    let command = match operator {
+        Operator::Trading | Operator::Stopping => return,
+        Operator::Paused | Operator::Flattening => Command::Pause,
+        Operator::Killed => Command::Kill,
+    };
+    let at = clock.now();
+    for (symbol, seat) in &trading.addresses.symbols {
+        let (to, letter) = (Address::Underlying(*symbol), Letter::Command(command));
+        let envelope = Envelope { from: Address::Operator, to, at, letter };
+        seat.do_send(Deliver { envelope, origin_ns: 0 });
+    }
+}
+
 fn lines(
     trading: &Trading,
     letters: &Arc<ArrayQueue<Envelope>>,
     clock: &Clock,
     stop: &Arc<AtomicBool>,
+    journal: journal::writer::Monitor,
 ) -> Lines {
     let addresses = &trading.addresses;
     let mut command_to = vec![(Address::Risk, addresses.risk.clone())];
@@ -436,6 +468,7 @@ fn lines(
         command_to,
         clock: clock.clone(),
         stop: stop.clone(),
+        journal,
     }
 }
 
@@ -473,6 +506,7 @@ fn open_office(
                 models,
                 wish,
                 listed,
+                history: HISTORY,
             };
             Office::new(parts, chosen).work().await;
         });

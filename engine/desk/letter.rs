@@ -89,7 +89,8 @@ pub enum Letter {
     NoHoldings,
     /// Risk to execution: orders to take back.
     Halt(HaltNote),
-    /// To execution, once after a restart: ask the venue what became of every order that may live.
+    /// To execution, once after a restart: ask the venue what became of every order that may live. To risk, when a
+    /// symbol's seat was made anew: tell every position again.
     Resume,
     /// Symbol seat to risk: what a position is worth.
     Mark(MarkNote),
@@ -99,6 +100,9 @@ pub enum Letter {
     Alert(AlertNote),
     /// A seat's own deadline came.
     Wake,
+    /// The shell to everybody: this run is about to end, nothing new begins. Unlike an operator's command it is
+    /// forgotten when the next run starts.
+    Stopping,
 }
 
 /// A letter with its way.

@@ -82,6 +82,7 @@ impl Seat for UnderlyingSeat {
                 let plan = self.offered[note.timeframe.index()].take();
                 self.core.install(now, note.timeframe, plan, *note);
             }
+            Letter::Stopping => self.core.stopping(),
             Letter::Wake => self.core.wake(now, said),
             _ => {}
         }
@@ -103,6 +104,11 @@ impl RiskSeat {
     /// Puts a core in its seat.
     pub fn new(core: Gate) -> Self {
         Self { core, said: Vec::with_capacity(64) }
+    }
+
+    /// A run of the program begins: what belonged to the one before is forgotten, the book is not.
+    pub fn begin_run(&mut self) {
+        self.core.begin_run();
     }
 
     /// The core, for reading.
@@ -129,6 +135,8 @@ impl Seat for RiskSeat {
             Letter::Mark(note) => self.core.on_mark(now, note),
             Letter::Command(command) => self.core.on_command(now, *command, said),
             Letter::Feed(note) => self.core.on_feed(now, note, said),
+            Letter::Stopping => self.core.stopping(said),
+            Letter::Resume => self.core.tell_again(said),
             Letter::Wake => self.core.wake(now, said),
             _ => {}
         }

@@ -66,6 +66,8 @@ pub struct View {
     pub refusals: BTreeMap<Label, u64>,
     /// Open positions.
     pub positions: BTreeMap<ProposalId, PositionNote>,
+    /// Orders being worked: what was cleared and has not ended, and whether it opens a position.
+    pub working: BTreeMap<ProposalId, bool>,
     /// Fees charged so far (positive: paid).
     pub fees: Money,
     /// The account as the venue last told.
@@ -104,6 +106,13 @@ impl View {
                         format!("venue refused {} ({code}): {reason}", report.id),
                     );
                 }
+            }
+            Letter::Cleared(cleared) => {
+                let proposal = cleared.proposal();
+                self.working.insert(proposal.id, matches!(proposal.purpose, Purpose::Open { .. }));
+            }
+            Letter::Done(note) => {
+                self.working.remove(&note.proposal);
             }
             Letter::Fill(note) => {
                 self.counts.fills += 1;

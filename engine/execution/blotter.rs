@@ -8,7 +8,7 @@ use market::feed::{FeedName, FeedNote, FeedState};
 use market::order::{Outcome, Report, Request};
 use market::{OrderId, Timestamp};
 use portfolio::notes::{DoneNote, Ending, FillNote};
-use portfolio::proposal::ProposalId;
+use portfolio::proposal::{ProposalId, Purpose};
 use risk::{Cleared, HaltNote};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -43,6 +43,8 @@ pub struct Blotter {
     done: VecDeque<ProposalId>,
     unknown: VecDeque<OrderId>,
     linked: bool,
+    /// Market feeds that are lost: stocks, options.
+    blind: [bool; 2],
 }
 
 impl Blotter {
@@ -57,6 +59,7 @@ impl Blotter {
             done: VecDeque::new(),
             unknown: VecDeque::new(),
             linked: true,
+            blind: [false; 2],
         }
     }
 
@@ -77,8 +80,18 @@ impl Blotter {
     pub fn on_cleared(&mut self, now: Timestamp, cleared: &Cleared, out: &mut Vec<Said>) {
         let proposal = cleared.proposal();
         let mut act = Acting { now, settings: &self.settings, linked: self.linked, out };
-        if self.orders.contains_key(&proposal.id) {
+        if let Some(order) = self.orders.get(&proposal.id) {
             act.alert(Severity::Critical, "cleared_twice", format_args!("{}", proposal.id));
+            // The end of a live order is told when it comes; an ended one must not leave risk waiting.
+            if order.is_done() {
+                act.out.push(Said::Done(DoneNote::unsent(proposal, now)));
+            }
+            return;
+        }
+        if self.blind.contains(&true) && matches!(proposal.purpose, Purpose::Open { .. }) {
+            // The word that a feed is lost came here before this clearance did.
+            act.alert(Severity::Warning, "not_sent", format_args!("{}: a feed is lost", proposal.id));
+            act.out.push(Said::Done(DoneNote::unsent(proposal, now)));
             return;
         }
         let order = Order::begin(proposal, &mut act);
@@ -121,8 +134,14 @@ impl Blotter {
                     self.relink(now, out);
                 }
             }
-            FeedName::Stocks | FeedName::Options if lost => self.on_halt(now, HaltNote::Opening, out),
-            FeedName::Stocks | FeedName::Options => {}
+            FeedName::Stocks | FeedName::Options => {
+                self.blind[usize::from(note.feed == FeedName::Options)] = lost;
+                if lost {
+                    self.on_halt(now, HaltNote::Opening, out);
+                }
+            }
+            // What cannot be recorded is not sent; risk refuses what would open.
+            FeedName::Journal => {}
         }
     }
 

@@ -320,6 +320,14 @@ fn feeds_come_and_go() {
     assert_eq!(b.words(), ["cancel w1.SPY.1.0"], "no quotes, no entries");
 
     let mut b = Bench::new(settings());
+    b.feed(FeedName::Stocks, FeedState::Down);
+    b.blotter.on_cleared(b.now, &cleared(&spread("w1.SPY.1", 1)), &mut b.said);
+    assert_eq!(b.words()[1..], ["done w1.SPY.1 0/1 Canceled"], "cleared before risk knew");
+    b.feed(FeedName::Stocks, FeedState::Up);
+    b.blotter.on_cleared(b.now, &cleared(&spread("w1.SPY.2", 1)), &mut b.said);
+    assert_eq!(b.words(), ["submit w1.SPY.2.0 1 at -1.20"]);
+
+    let mut b = Bench::new(settings());
     b.feed(FeedName::Orders, FeedState::Down);
     b.blotter.on_cleared(b.now, &cleared(&spread("w1.SPY.1", 1)), &mut b.said);
     assert!(b.words().is_empty());

@@ -177,6 +177,7 @@ pub fn every_letter() -> Vec<Envelope> {
         said(own, own, Letter::Wake),
         said(Address::Risk, Address::Execution, Letter::Halt(HaltNote::Everything)),
         said(Address::Operator, Address::Execution, Letter::Resume),
+        said(Address::Operator, Address::Risk, Letter::Stopping),
     ]
 }
 

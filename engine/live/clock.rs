@@ -6,8 +6,11 @@
 //! only when the feeds have been silent for a while does it go on by itself, at the venue's speed and on a leash.
 
 use market::Timestamp;
-use market::time::MS;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use market::time::{DAY, MINUTE, MS};
+use std::sync::atomic::{
+    AtomicI64, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -30,8 +33,11 @@ pub struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Engine nanoseconds at monotonic zero, for the wall clock.
-    base_ns: i64,
+    /// Engine nanoseconds at monotonic zero, for the wall clock. It is looked at again now and then: the monotonic
+    /// clock stands still while a computer sleeps, and both drift.
+    base_ns: AtomicI64,
+    /// How far the engine's time is from the wall clock's.
+    shift_ns: i64,
     /// Newest stamp a feed carried.
     newest_ns: AtomicI64,
     /// When that was, in monotonic nanoseconds.
@@ -46,6 +52,11 @@ struct Inner {
 
 /// Silence after which a led clock goes on by itself, in wall nanoseconds.
 const SILENCE_NS: u64 = 50 * MS as u64;
+/// The longest step a stamp may make a led clock take: longer than any closure of the exchanges. One wild stamp must
+/// not end the day for everybody.
+const STEP_MAX_NS: i64 = 10 * DAY;
+/// How far ahead of the wall clock a stamp may be: the venue's clock may run a little ahead of ours.
+const AHEAD_MAX_NS: i64 = MINUTE;
 /// How far it then goes at most, in wall nanoseconds: a venue that stands still must not make quotes look stale.
 const LEASH_NS: u64 = 2_000 * MS as u64;
 
@@ -57,18 +68,19 @@ impl Clock {
 
     /// A clock that starts at `start` and is led by the feeds' stamps, `speed` times as fast as the wall.
     pub fn following(start: Timestamp, speed: f64) -> Self {
-        Self::new(start, speed, true)
+        Self::new(start, 0, speed, true)
     }
 
     /// The wall clock moved by `shift_ns`: for a measuring market whose stamps are moved alike.
     pub fn shifted(shift_ns: i64) -> Self {
-        Self::new(wall() + shift_ns, 1.0, false)
+        Self::new(wall() + shift_ns, shift_ns, 1.0, false)
     }
 
-    fn new(start: Timestamp, speed: f64, led: bool) -> Self {
+    fn new(start: Timestamp, shift_ns: i64, speed: f64, led: bool) -> Self {
         let now_ns = monotonic_ns();
         Self(Arc::new(Inner {
-            base_ns: start.ns() - now_ns as i64,
+            base_ns: AtomicI64::new(start.ns() - now_ns as i64),
+            shift_ns,
             newest_ns: AtomicI64::new(start.ns()),
             newest_at_ns: AtomicU64::new(now_ns),
             told_ns: AtomicI64::new(start.ns()),
@@ -83,11 +95,13 @@ impl Clock {
         let inner = &*self.0;
         let mono_ns = monotonic_ns();
         let ns = if inner.led {
+            // The stamp first: whoever sees it sees when it came, or a later time.
+            let newest_ns = inner.newest_ns.load(Acquire);
             let silent_ns = mono_ns.saturating_sub(inner.newest_at_ns.load(Relaxed));
             let alone_ns = silent_ns.saturating_sub(SILENCE_NS).min(LEASH_NS);
-            inner.newest_ns.load(Relaxed) + (alone_ns as f64 * inner.speed) as i64
+            newest_ns + (alone_ns as f64 * inner.speed) as i64
         } else {
-            inner.base_ns + mono_ns as i64
+            inner.base_ns.load(Relaxed) + mono_ns as i64
         };
         let told = inner.told_ns.fetch_max(ns, Relaxed);
         Timestamp::from_ns(ns.max(told))
@@ -104,15 +118,36 @@ impl Clock {
         }
     }
 
-    /// Tells the clock a stamp that a feed carried. Does nothing for the wall clock.
+    /// Tells the clock a stamp that a feed carried; false when it lies so far ahead that nobody should believe it:
+    /// then what carried it is left out.
     #[inline]
-    pub fn observe(&self, stamp: Timestamp) {
+    pub fn observe(&self, stamp: Timestamp) -> bool {
         let inner = &*self.0;
-        if !inner.led || stamp.ns() <= inner.newest_ns.load(Relaxed) {
-            return;
+        if !inner.led {
+            let base_ns = inner.base_ns.load(Relaxed);
+            // Stamps are behind: the clock itself is asked only for one that is not behind what was told last.
+            return stamp.ns() <= inner.told_ns.load(Relaxed)
+                || stamp.ns() <= base_ns + monotonic_ns() as i64 + AHEAD_MAX_NS;
         }
-        inner.newest_ns.store(stamp.ns(), Relaxed);
-        inner.newest_at_ns.store(monotonic_ns(), Relaxed);
+        let newest_ns = inner.newest_ns.load(Relaxed);
+        if stamp.ns() > newest_ns {
+            if stamp.ns() - newest_ns > STEP_MAX_NS {
+                return false;
+            }
+            inner.newest_at_ns.store(monotonic_ns(), Relaxed);
+            inner.newest_ns.store(stamp.ns(), Release);
+        }
+        true
+    }
+
+    /// Looks at the wall clock again. It was set forward, or the computer slept: so does the engine's time. It was set
+    /// back: the engine's time goes on, since it never runs backwards.
+    pub fn look_at_the_wall(&self) {
+        let inner = &*self.0;
+        if !inner.led {
+            let fresh_ns = wall().ns() + inner.shift_ns - monotonic_ns() as i64;
+            inner.base_ns.fetch_max(fresh_ns, Relaxed);
+        }
     }
 
     /// True for the wall clock, whose distance to a venue's stamp is a latency.
@@ -149,5 +184,19 @@ mod tests {
             "a word that waited is heard at its own time"
         );
         assert_eq!(clock.heard_at(Some(start), waiting), waiting, "a seat's time never runs backwards");
+    }
+
+    #[test]
+    fn nobody_believes_a_stamp_from_the_far_future() {
+        let start = Timestamp::from_seconds(1_000_000);
+        let led = Clock::following(start, 1.0);
+        assert!(led.observe(start + 4 * DAY), "over a long weekend");
+        assert!(!led.observe(start + 3_650 * DAY));
+        assert!(led.now() < start + 5 * DAY);
+        let own = Clock::wall();
+        assert!(own.observe(wall()) && own.observe(wall() + MINUTE / 2));
+        assert!(!own.observe(wall() + 5 * MINUTE));
+        own.look_at_the_wall();
+        assert!(own.now().since(wall()).abs() < MINUTE);
     }
 }

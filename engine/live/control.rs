@@ -8,6 +8,11 @@ use crate::stages::{self, Stages};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use desk::view::View;
+use journal::Health;
+use market::Label;
+use market::alert::{AlertNote, Severity};
+use market::feed::{FeedName, FeedNote, FeedState};
+use market::order::ReasonText;
 use risk::command::Command;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -49,6 +54,8 @@ pub struct Lines {
     pub clock: crate::clock::Clock,
     /// Set by anyone: the engine should stop in order.
     pub stop: Arc<AtomicBool>,
+    /// How the journal fares.
+    pub journal: journal::writer::Monitor,
 }
 
 /// What the room knows, for status lines and summaries.
@@ -65,6 +72,7 @@ pub struct Room {
     spares: Vec<Box<Stages>>,
     listener: Option<UnixListener>,
     socket: PathBuf,
+    journal_failing: bool,
 }
 
 impl Room {
@@ -86,11 +94,13 @@ impl Room {
             ),
         };
         let spares = lines.floors.iter().map(|_| Stages::empty()).collect();
-        (Self { view: View::default(), stages: Stages::empty(), lines, spares, listener, socket }, trouble)
+        let (view, stages) = (View::default(), Stages::empty());
+        (Self { view, stages, lines, spares, listener, socket, journal_failing: false }, trouble)
     }
 
-    /// One round: letters into the view, one request answered.
+    /// One round: letters into the view, the journal's health told, one request answered.
     pub fn round(&mut self) {
+        self.look_at_the_journal();
         while let Some(envelope) = self.lines.letters.pop() {
             self.view.fold(&envelope);
         }
@@ -130,12 +140,53 @@ impl Room {
 
     /// Sends a command to every seat.
     pub fn command(&self, command: Command) {
+        self.tell_seats(&Letter::Command(command));
+    }
+
+    /// Tells every seat that the run is about to end: nothing new begins, and risk takes back what opens. Unlike a
+    /// command it is forgotten at the next start.
+    pub fn tell_stopping(&self) {
+        self.tell_seats(&Letter::Stopping);
+    }
+
+    /// Orders that open a position and have not ended.
+    pub fn opening(&self) -> usize {
+        self.view.working.values().filter(|opens| **opens).count()
+    }
+
+    fn tell_seats(&self, letter: &Letter) {
         let at = self.lines.clock.now();
         for (to, seat) in &self.lines.command_to {
-            let envelope =
-                Envelope { from: Address::Operator, to: *to, at, letter: Letter::Command(command) };
+            let envelope = Envelope { from: Address::Operator, to: *to, at, letter: letter.clone() };
             seat.do_send(Deliver { envelope, origin_ns: 0 });
         }
+    }
+
+    /// A journal that cannot write stops entries, through risk, and is told of; one that can again lets them go on.
+    fn look_at_the_journal(&mut self) {
+        let failing = match self.lines.journal.health() {
+            Health::Failing { why } => Some(why),
+            Health::Ok | Health::Behind => None,
+        };
+        if failing.is_some() == self.journal_failing {
+            return;
+        }
+        self.journal_failing = failing.is_some();
+        let at = self.lines.clock.now();
+        let state = if self.journal_failing { FeedState::Down } else { FeedState::Up };
+        let note = FeedNote { feed: FeedName::Journal, state, at };
+        if let Some((to, risk)) = self.lines.command_to.iter().find(|(to, _)| *to == Address::Risk) {
+            let envelope = Envelope { from: Address::Record, to: *to, at, letter: Letter::Feed(note) };
+            risk.do_send(Deliver { envelope, origin_ns: 0 });
+        }
+        let (severity, what, why) = match failing {
+            Some(why) => (Severity::Critical, "journal_failing", why),
+            None => (Severity::Info, "journal_writes_again", "what waited in the ring is stored".into()),
+        };
+        let detail = ReasonText::format(format_args!("{why}"));
+        let alert = AlertNote { severity, what: Label::literal(what), detail, at };
+        let letter = Letter::Alert(alert);
+        self.view.fold(&Envelope { from: Address::Record, to: Address::Operator, at, letter });
     }
 
     fn answer(&mut self, line: &str) -> String {
@@ -186,6 +237,7 @@ impl Room {
             "counters": self.stages.counters,
             "refusals": self.view.refusals.iter().map(|(k, n)| (k.to_string(), *n)).collect::<std::collections::BTreeMap<_, _>>(),
             "positions": positions,
+            "orders_working": self.view.working.len(),
             "account": self.view.account,
             "fees_usd": self.view.fees,
         });

@@ -78,8 +78,13 @@ impl MarketHands {
         }
         if let Some(stamp) = event.at()
             && !matches!(event, MarketEvent::Bar { .. })
+            && !self.floor.clock.observe(stamp)
         {
-            self.floor.clock.observe(stamp);
+            counters.future_stamps += 1;
+            let count = counters.future_stamps;
+            drop(stages);
+            self.tell_future_stamp(count, &event);
+            return;
         }
         let Some(door) = self.door(underlying_of(&event)) else {
             counters.unknown_symbols += 1;
@@ -118,6 +123,17 @@ impl MarketHands {
         if let Some((from, to)) = gap {
             // The office may be gone during an orderly stop.
             let _ = self.gaps.send(Gap { feed: self.feed, from, to });
+        }
+    }
+
+    /// A word from the far future was left out: the first of each hundred is told.
+    #[cold]
+    fn tell_future_stamp(&self, count: u64, event: &MarketEvent) {
+        if count % 100 == 1 {
+            let (feed, at) = (self.feed, event.at().unwrap_or(Timestamp::MAX));
+            let what = underlying_of(event);
+            let text = format_args!("{feed:?}: a word about {what} stamped {at} was left out");
+            self.floor.alert(Severity::Warning, "stamp_in_the_future", text);
         }
     }
 

@@ -39,8 +39,8 @@ pub struct Floor {
     venue: RefCell<Option<actix::Recipient<Deliver>>>,
     /// Whether market words go on record; without them a run cannot be fed again.
     keep_inputs: bool,
-    /// Set when a letter that must not be lost found the journal's ring full.
-    journal_full: Cell<bool>,
+    /// Set when a letter that must not be missing from the record found the journal's ring full.
+    record_broken: Cell<bool>,
 }
 
 impl Floor {
@@ -56,7 +56,7 @@ impl Floor {
             execution: RefCell::default(),
             venue: RefCell::default(),
             keep_inputs,
-            journal_full: Cell::new(false),
+            record_broken: Cell::new(false),
         }
     }
 
@@ -78,8 +78,14 @@ impl Floor {
     /// reused box.
     pub fn hear(&self, seat: &mut dyn Seat, envelope: &Envelope, read_ns: u64, out: &mut Outbox) {
         let heard_ns = monotonic_ns();
-        if self.keep_inputs || !matches!(envelope.letter, Letter::Market(_)) {
-            self.pen.borrow_mut().heard(envelope);
+        let is_market = matches!(envelope.letter, Letter::Market(_));
+        if (self.keep_inputs || !is_market) && !self.pen.borrow_mut().heard(envelope) && !is_market {
+            // From here on the record does not tell what the seats know: the engine has to stop and recover. A
+            // clearance without a record would become an order that nobody knows after a kill.
+            self.record_broken.set(true);
+            if matches!(envelope.letter, Letter::Cleared(_)) {
+                return;
+            }
         }
         {
             let mut stages = self.stages.borrow_mut();
@@ -98,7 +104,7 @@ impl Floor {
                 _ => {}
             }
         }
-        if !matches!(envelope.letter, Letter::Market(_)) {
+        if !is_market {
             self.show(envelope);
         }
         self.carry_out(seat.address(), envelope.at, out, read_ns);
@@ -151,11 +157,10 @@ impl Floor {
         }
     }
 
-    /// The ring is full: nothing that opens risk leaves unrecorded. An order is answered as refused, so that
-    /// its life ends cleanly; a proposal simply ends here; reports and endings still travel, since the venue's
-    /// truth is fetched again at the next reconciliation.
+    /// The ring is full: nothing that opens risk leaves unrecorded. An order and a proposal are answered as refused,
+    /// so that their lives end cleanly and whoever waits for them goes on; reports and endings still travel, since
+    /// the venue's truth is fetched again at the next reconciliation.
     fn not_recorded(&self, envelope: Envelope) {
-        self.journal_full.set(true);
         match &envelope.letter {
             Letter::Request(Request::Submit(ticket)) => {
                 let report = Report {
@@ -176,7 +181,13 @@ impl Floor {
                     0,
                 );
             }
-            Letter::Propose(_) | Letter::Forecast(_) => {}
+            Letter::Propose(proposal) => {
+                let decision = risk::Decision::unrecorded(proposal.id);
+                let to = Address::Underlying(proposal.underlying);
+                let letter = Letter::Decided(decision);
+                self.deliver(Envelope { from: Address::Risk, to, at: envelope.at, letter }, 0);
+            }
+            Letter::Forecast(_) | Letter::Mark(_) => {}
             _ => self.deliver(envelope, 0),
         }
     }
@@ -192,9 +203,9 @@ impl Floor {
         self.show(&envelope);
     }
 
-    /// True once a letter found the journal's ring full; reading clears it.
-    pub fn take_journal_full(&self) -> bool {
-        self.journal_full.replace(false)
+    /// True once the record misses something it must have; reading clears it.
+    pub fn take_record_broken(&self) -> bool {
+        self.record_broken.replace(false)
     }
 
     /// The journal's pen, for closing it.

@@ -12,16 +12,20 @@ use std::time::Duration;
 /// their seat's deadline too.
 const ROUND: Duration = Duration::from_millis(2);
 
+/// Rounds between two looks at the computer's clock.
+const ROUNDS_A_LOOK: u32 = 500;
+
 /// The actor.
 pub struct FloorActor {
     floor: Rc<Floor>,
     seats: Vec<actix::Recipient<Tick>>,
+    rounds: u32,
 }
 
 impl FloorActor {
     /// Keeps `floor` and wakes `seats`.
     pub fn new(floor: Rc<Floor>, seats: Vec<actix::Recipient<Tick>>) -> Self {
-        Self { floor, seats }
+        Self { floor, seats, rounds: 0 }
     }
 }
 
@@ -30,6 +34,10 @@ impl Actor for FloorActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.run_interval(ROUND, |keeper, _| {
+            keeper.rounds = (keeper.rounds + 1) % ROUNDS_A_LOOK;
+            if keeper.rounds == 0 {
+                keeper.floor.clock.look_at_the_wall();
+            }
             for seat in &keeper.seats {
                 seat.do_send(Tick);
             }

@@ -9,18 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Where models go.
-pub type Seats = Vec<actix::Recipient<Install>>;
-
-/// What a look at the folder found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Finding {
-    /// A bundle was put in every seat.
-    Installed(ModelNote),
-    /// A bundle was refused; the text names file and remedy.
-    Refused(String),
-}
-
 /// A sound bundle: what it is called and its compiled form.
 pub struct Bundle {
     /// Its place and name.
@@ -35,7 +23,7 @@ pub struct Watch {
     /// Bundles looked at, by folder, with the newest change seen in them.
     seen: BTreeMap<PathBuf, SystemTime>,
     /// The model each timeframe has: a dropped file replaces it only when its version is higher.
-    incumbents: BTreeMap<Timeframe, ModelNote>,
+    incumbents: BTreeMap<Timeframe, Bundle>,
 }
 
 impl Watch {
@@ -44,10 +32,10 @@ impl Watch {
         Self { folder, seen: BTreeMap::new(), incumbents: BTreeMap::new() }
     }
 
-    /// Looks for new or changed bundles; answers the sound ones (the best version of each timeframe) and the
-    /// refusals. A bundle whose files are still being written is left for the next look: its checksum does not
+    /// Looks for new or changed bundles; answers the timeframes that have a new model (the best version of each) and
+    /// the refusals. A bundle whose files are still being written is left for the next look: its checksum does not
     /// match yet, and it is looked at again when it changes.
-    pub fn look(&mut self) -> (Vec<Bundle>, Vec<String>) {
+    pub fn look(&mut self) -> (Vec<Timeframe>, Vec<String>) {
         let mut sound: BTreeMap<Timeframe, Bundle> = BTreeMap::new();
         let mut refused = Vec::new();
         for (path, changed) in bundles(&self.folder) {
@@ -60,10 +48,23 @@ impl Watch {
                 Err(fault) => refused.push(fault.to_string()),
             }
         }
-        let sound = sound.into_values().inspect(|b| {
-            self.incumbents.insert(b.note.timeframe, b.note);
-        });
-        (sound.collect(), refused)
+        let fresh = sound.keys().copied().collect();
+        self.incumbents.extend(sound);
+        (fresh, refused)
+    }
+
+    /// The models in use, one a timeframe.
+    pub fn incumbents(&self) -> impl Iterator<Item = &Bundle> {
+        self.incumbents.values()
+    }
+
+    /// Gives the models of these timeframes to every seat, a plan of its own to each.
+    pub fn install(&self, timeframes: &[Timeframe], seats: &[actix::Recipient<Install>]) {
+        for bundle in timeframes.iter().filter_map(|timeframe| self.incumbents.get(timeframe)) {
+            for seat in seats {
+                seat.do_send(Install { note: bundle.note, plan: bundle.compiled.spawn() });
+            }
+        }
     }
 
     fn consider(&self, loaded: onnx::Loaded, sound: &mut BTreeMap<Timeframe, Bundle>) {
@@ -75,17 +76,10 @@ impl Watch {
             digest: loaded.digest,
         };
         let incumbent =
-            sound.get(&note.timeframe).map(|b| b.note).or(self.incumbents.get(&note.timeframe).copied());
-        if incumbent.is_none_or(|old| newer(note.version.as_str(), old.version.as_str())) {
+            sound.get(&note.timeframe).or(self.incumbents.get(&note.timeframe)).map(|b| b.note.version);
+        if incumbent.is_none_or(|old| newer(note.version.as_str(), old.as_str())) {
             sound.insert(note.timeframe, Bundle { note, compiled: loaded.compiled });
         }
-    }
-}
-
-/// Gives every seat a plan of its own.
-pub fn install(bundle: &Bundle, seats: &Seats) {
-    for seat in seats {
-        seat.do_send(Install { note: bundle.note, plan: bundle.compiled.spawn() });
     }
 }
 
@@ -141,7 +135,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_has_no_models() {
         let mut watch = Watch::new(PathBuf::from("/nowhere/at/all"));
-        let (sound, refused) = watch.look();
-        assert!(sound.is_empty() && refused.is_empty());
+        let (fresh, refused) = watch.look();
+        assert!(fresh.is_empty() && refused.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::feed::Gap;
 use crate::floor::Deliver;
 use crate::inquiry::{Inquiry, Unanswered};
-use crate::models::{self, Watch};
+use crate::models::Watch;
 use crate::trading::{Addresses, Switch};
 use crate::universe::{self, Wish};
 use crossbeam::queue::ArrayQueue;
@@ -41,6 +41,8 @@ const LOOK_UPS_FIRST: Duration = Duration::from_millis(700);
 pub enum Ask {
     /// Compare with the broker now: activities, account, holdings.
     Reconcile,
+    /// A symbol's seat was made anew: it needs its past, its models and its positions.
+    Introduce(Symbol),
 }
 
 /// What the office works with.
@@ -65,6 +67,8 @@ pub struct Parts {
     pub wish: Wish,
     /// Contracts listed, by underlying.
     pub listed: BTreeMap<Symbol, Vec<Contract>>,
+    /// How much history a seat is given.
+    pub history: HistoryWish,
 }
 
 /// What is known of one underlying before the feeds start.
@@ -183,6 +187,7 @@ impl Office {
                 },
                 ask = self.parts.asks.recv() => match ask {
                     Some(Ask::Reconcile) => self.reconcile().await,
+                    Some(Ask::Introduce(symbol)) => self.introduce(symbol).await,
                     None => return,
                 },
                 _ = models.tick() => self.look_at_models(),
@@ -323,11 +328,31 @@ impl Office {
         }
     }
 
-    fn look_at_models(&mut self) {
-        let (sound, refused) = self.parts.models.look();
-        for bundle in sound {
-            models::install(&bundle, &self.parts.addresses.installs);
+    /// A fresh seat of a symbol learns its past, gets its models, and is told by risk what it holds.
+    async fn introduce(&mut self, symbol: Symbol) {
+        let addresses = self.parts.addresses.clone();
+        let Some(place) = addresses.symbols.iter().position(|(s, _)| *s == symbol) else { return };
+        let Parts { rest, clock, wish, history, .. } = &self.parts;
+        match know(rest, clock.now(), &[symbol], wish, *history).await {
+            Ok(known) => {
+                let known = known.get(&symbol).into_iter();
+                for envelope in known.flat_map(|k| introduce(symbol, k, &self.centred_on, clock.now())) {
+                    addresses.symbols[place].1.do_send(Deliver { envelope, origin_ns: 0 });
+                }
+            }
+            // Without its past it cannot forecast, but it can look after what it holds.
+            Err(fault) => self.trouble("history for a seat made anew", &fault),
         }
+        let all: Vec<Timeframe> = self.parts.models.incumbents().map(|b| b.note.timeframe).collect();
+        if let Some(seat) = addresses.installs.get(place) {
+            self.parts.models.install(&all, std::slice::from_ref(seat));
+        }
+        self.to_risk(Letter::Resume);
+    }
+
+    fn look_at_models(&mut self) {
+        let (fresh, refused) = self.parts.models.look();
+        self.parts.models.install(&fresh, &self.parts.addresses.installs);
         for text in refused {
             self.alert(Severity::Warning, "model_refused", &text);
         }

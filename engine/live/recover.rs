@@ -6,7 +6,7 @@ use desk::letter::{Address, Envelope, Letter};
 use desk::seat::{ExecutionSeat, Outbox, RiskSeat, Seat};
 use journal::{Fault, Recovered};
 use market::Timestamp;
-use portfolio::notes::{DoneNote, Ending, PositionNote};
+use portfolio::notes::{DoneNote, PositionNote};
 use portfolio::proposal::ProposalId;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -43,9 +43,11 @@ pub fn restore(
         let (now, envelope) = letter?;
         heard += 1;
         newest = newest.max(now);
-        if let Some(queue) = on_the_way.get_mut(&(envelope.from, envelope.to)) {
-            // Letters between two seats arrive in the order they were said.
-            queue.pop_front();
+        if let Some(queue) = on_the_way.get_mut(&(envelope.from, envelope.to))
+            && let Some(place) = queue.iter().position(|said| said.letter == envelope.letter)
+        {
+            // By content, not by count: one letter that was never heard must not stand for all after it.
+            queue.remove(place);
         }
         let from = envelope.to;
         match from {
@@ -68,6 +70,7 @@ pub fn restore(
             }
         }
     }
+    risk.begin_run();
     let undelivered = on_the_way.into_values().flatten().map(settle).collect();
     Ok(Restored { risk, execution, undelivered, positions: positions.into_values().collect(), heard, newest })
 }
@@ -76,14 +79,6 @@ pub fn restore(
 /// without a fill. Everything else is delivered as it was said.
 fn settle(envelope: Envelope) -> Envelope {
     let Letter::Cleared(cleared) = &envelope.letter else { return envelope };
-    let proposal = cleared.proposal();
-    let note = DoneNote {
-        proposal: proposal.id,
-        underlying: proposal.underlying,
-        filled_units: 0,
-        wanted_units: proposal.units,
-        ending: Ending::Canceled,
-        at: envelope.at,
-    };
+    let note = DoneNote::unsent(cleared.proposal(), envelope.at);
     Envelope { from: Address::Execution, to: Address::Risk, at: envelope.at, letter: Letter::Done(note) }
 }

@@ -49,8 +49,8 @@ impl TakesModels for desk::seat::ExecutionSeat {}
 /// Most words heard at one ring of the doorbell before other actors get their turn.
 const WORDS_PER_RING: usize = 32;
 
-/// Makes a seat anew after a panic.
-pub type Rebuild<S> = Box<dyn Fn() -> S>;
+/// Makes a seat anew after a panic, to go on where the given one failed.
+pub type Rebuild<S> = Box<dyn Fn(&S) -> S>;
 
 /// The actor.
 pub struct SeatActor<S: Seat> {
@@ -102,6 +102,28 @@ impl<S: Seat> SeatActor<S> {
         if heard.is_err() {
             self.panicked(envelope);
         }
+        if self.floor.take_record_broken() {
+            (self.fatal)("the journal has no room for what must be on record");
+        }
+    }
+
+    /// Hears the next word of the post; false when it is empty.
+    fn hear_next_word(&mut self) -> bool {
+        let Some(received) = self.post.borrow_mut().pop() else { return false };
+        let now = self.floor.clock.heard_at(received.event.at(), self.heard_at);
+        let heard_ns = crate::clock::monotonic_ns();
+        {
+            let mut stages = self.floor.stages.borrow_mut();
+            stages.record(Stage::Queue, heard_ns.saturating_sub(received.decoded_ns));
+            if matches!(received.event, MarketEvent::Quote(..)) {
+                let age = heard_ns.saturating_sub(received.read_ns);
+                stages.counters.oldest_quote_ns = stages.counters.oldest_quote_ns.max(age);
+            }
+        }
+        let letter = Letter::Market(received.event);
+        let envelope = Envelope { from: Address::Venue, to: self.address, at: now, letter };
+        self.hear(&envelope, received.read_ns);
+        true
     }
 
     /// A panic is a fault of ours. What was half said is thrown away; the operator learns the letter.
@@ -120,8 +142,8 @@ impl<S: Seat> SeatActor<S> {
         self.out.push((Address::Operator, Letter::Alert(alert)));
         self.floor.carry_out(self.address, envelope.at, &mut self.out, 0);
         match &self.rebuild {
-            Some(rebuild) => self.seat = rebuild(),
-            None => (self.fatal)(&name),
+            Some(rebuild) => self.seat = rebuild(&self.seat),
+            None => (self.fatal)(&format!("{name} panicked and holds what cannot be made anew")),
         }
     }
 
@@ -152,6 +174,10 @@ impl<S: Seat + Unpin + 'static> Handler<Deliver> for SeatActor<S> {
     type Result = ();
     fn handle(&mut self, message: Deliver, _: &mut Self::Context) {
         let mut envelope = message.envelope;
+        if matches!(envelope.letter, Letter::Feed(_)) {
+            // What the feed said before its state changed is heard before the change.
+            while self.hear_next_word() {}
+        }
         envelope.at = envelope.at.max(self.heard_at);
         self.hear(&envelope, message.origin_ns);
     }
@@ -177,21 +203,9 @@ impl<S: Seat + Unpin + TakesModels + 'static> Handler<Install> for SeatActor<S> 
 impl<S: Seat + Unpin + 'static> StreamHandler<Ring> for SeatActor<S> {
     fn handle(&mut self, _: Ring, _: &mut Self::Context) {
         for _ in 0..WORDS_PER_RING {
-            let Some(received) = self.post.borrow_mut().pop() else { break };
-            let now = self.floor.clock.heard_at(received.event.at(), self.heard_at);
-            let heard_ns = crate::clock::monotonic_ns();
-            {
-                let mut stages = self.floor.stages.borrow_mut();
-                let waited = heard_ns.saturating_sub(received.decoded_ns);
-                stages.record(Stage::Queue, waited);
-                if matches!(received.event, MarketEvent::Quote(..)) {
-                    let age = heard_ns.saturating_sub(received.read_ns);
-                    stages.counters.oldest_quote_ns = stages.counters.oldest_quote_ns.max(age);
-                }
+            if !self.hear_next_word() {
+                break;
             }
-            let letter = Letter::Market(received.event);
-            let envelope = Envelope { from: Address::Venue, to: self.address, at: now, letter };
-            self.hear(&envelope, received.read_ns);
         }
         if !self.post.borrow().is_empty() {
             self.bell.ring();

@@ -1,17 +1,20 @@
 //! Symbol seats on threads of their own, for when one is not enough. The trading thread carries words to a shard
 //! through a ring; the shard pops them, and only when it had gone to sleep does the sender pay for waking it. What
+//! letters from the trading thread's seats and feeds go the same way, behind the words that came before them. What the
 //! seats there say (rarely anything) comes back as ordinary messages. While a ring is full, words stay in the
 //! symbol's post on the trading thread, where quotes conflate and trades wait.
 
 use crate::bell::{Bell, Ring};
+use crate::floor::Deliver;
 use crate::post::{Post, Received};
-use actix::{Actor, AsyncContext, Context, StreamHandler};
+use actix::{Actor, AsyncContext, Context, Handler, StreamHandler};
 use market::Symbol;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -32,15 +35,22 @@ struct Sleep {
     bell: Notify,
 }
 
+/// What travels through the ring.
+#[expect(clippy::large_enum_variant, reason = "letters are few, and a box would allocate for each")]
+enum Parcel {
+    Word(Symbol, Received),
+    Letter(Symbol, Deliver),
+}
+
 /// The trading thread's end.
 pub struct ShardSender {
-    ring: Producer<(Symbol, Received)>,
+    ring: Producer<Parcel>,
     sleep: Arc<Sleep>,
 }
 
 /// The shard's end.
 pub struct ShardReceiver {
-    ring: Consumer<(Symbol, Received)>,
+    ring: Consumer<Parcel>,
     sleep: Arc<Sleep>,
 }
 
@@ -52,20 +62,24 @@ pub fn ring() -> (ShardSender, ShardReceiver) {
 }
 
 impl ShardSender {
-    /// Moves words from `post` into the ring until one of them is empty or full; answers true when the post is
-    /// empty.
-    fn carry(&mut self, symbol: Symbol, post: &mut Post) -> bool {
+    /// Moves words from `post`, then letters, into the ring until both are empty or the ring is full; answers true when
+    /// nothing is left.
+    fn carry(&mut self, symbol: Symbol, post: &mut Post, letters: &mut VecDeque<Deliver>) -> bool {
         let mut carried = false;
         while self.ring.slots() > 0 {
-            let Some(word) = post.pop() else { break };
+            let word = post.pop().map(|word| Parcel::Word(symbol, word));
+            let next = word.or_else(|| letters.pop_front().map(|letter| Parcel::Letter(symbol, letter)));
+            let Some(parcel) = next else { break };
             // A slot was free and only this thread fills slots.
-            let _ = self.ring.push((symbol, word));
+            let _ = self.ring.push(parcel);
             carried = true;
         }
+        // Either this thread sees the shard asleep, or the shard sees the parcel before it sleeps.
+        fence(Ordering::SeqCst);
         if carried && self.sleep.sleeping.swap(false, Ordering::AcqRel) {
             self.sleep.bell.notify_one();
         }
-        post.is_empty()
+        post.is_empty() && letters.is_empty()
     }
 }
 
@@ -73,6 +87,8 @@ impl ShardSender {
 pub struct Carrier {
     symbol: Symbol,
     post: Rc<RefCell<Post>>,
+    /// Letters that wait for room in the ring.
+    letters: VecDeque<Deliver>,
     bell: Bell,
     sender: Rc<RefCell<ShardSender>>,
 }
@@ -80,7 +96,7 @@ pub struct Carrier {
 impl Carrier {
     /// A carrier for one symbol; those of one shard share its sender.
     pub fn new(symbol: Symbol, post: Rc<RefCell<Post>>, sender: Rc<RefCell<ShardSender>>) -> Self {
-        Self { symbol, post, bell: Bell::default(), sender }
+        Self { symbol, post, letters: VecDeque::new(), bell: Bell::default(), sender }
     }
 
     /// Rung when words wait in the symbol's post.
@@ -99,10 +115,19 @@ impl Actor for Carrier {
 
 impl StreamHandler<Ring> for Carrier {
     fn handle(&mut self, _: Ring, context: &mut Self::Context) {
-        if !self.sender.borrow_mut().carry(self.symbol, &mut self.post.borrow_mut()) {
+        let mut sender = self.sender.borrow_mut();
+        if !sender.carry(self.symbol, &mut self.post.borrow_mut(), &mut self.letters) {
             // The ring is full: come again shortly; meanwhile quotes conflate in the post.
             context.run_later(AGAIN, |carrier, _| carrier.bell.ring());
         }
+    }
+}
+
+impl Handler<Deliver> for Carrier {
+    type Result = ();
+    fn handle(&mut self, letter: Deliver, _: &mut Self::Context) {
+        self.letters.push_back(letter);
+        self.bell.ring();
     }
 }
 
@@ -114,6 +139,8 @@ pub struct ShardDoor {
     pub post: Rc<RefCell<Post>>,
     /// Its seat's bell.
     pub bell: Bell,
+    /// Its seat, for letters.
+    pub seat: actix::Recipient<Deliver>,
 }
 
 /// The shard's loop: pops words, puts them in posts, rings bells, lets the seats work, and sleeps when nothing comes.
@@ -124,11 +151,16 @@ pub async fn receive(mut receiver: ShardReceiver, doors: Vec<ShardDoor>, conflat
         let mut got = false;
         // No more than the posts take without conflating what the ring still bounds.
         while doors.iter().all(|d| !d.post.borrow().is_full()) {
-            let Ok((symbol, word)) = receiver.ring.pop() else { break };
+            let Ok(parcel) = receiver.ring.pop() else { break };
             got = true;
-            if let Some(door) = doors.iter().find(|d| d.symbol == symbol) {
-                conflated(door.post.borrow_mut().push(word));
-                door.bell.ring();
+            let (Parcel::Word(symbol, _) | Parcel::Letter(symbol, _)) = &parcel;
+            let Some(door) = doors.iter().find(|door| door.symbol == *symbol) else { continue };
+            match parcel {
+                Parcel::Word(_, word) => {
+                    conflated(door.post.borrow_mut().push(word));
+                    door.bell.ring();
+                }
+                Parcel::Letter(_, letter) => door.seat.do_send(letter),
             }
         }
         if got {
@@ -146,6 +178,7 @@ pub async fn receive(mut receiver: ShardReceiver, doors: Vec<ShardDoor>, conflat
         }
         idle = 0;
         receiver.sleep.sleeping.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
         // A word may have come between the last look and going to sleep.
         if receiver.ring.is_empty() && !receiver.ring.is_abandoned() {
             let wait = receiver.sleep.bell.notified();

@@ -92,6 +92,8 @@ pub struct Counters {
     pub quotes_conflated: u64,
     /// Frames, or parts of frames, that could not be decoded.
     pub wire_faults: u64,
+    /// Words stamped so far ahead that they were left out.
+    pub future_stamps: u64,
     /// Words about symbols nobody here follows.
     pub unknown_symbols: u64,
     /// Times a feed stopped reading since a post was full of trades.
@@ -110,6 +112,7 @@ impl Counters {
         self.others_in += other.others_in;
         self.quotes_conflated += other.quotes_conflated;
         self.wire_faults += other.wire_faults;
+        self.future_stamps += other.future_stamps;
         self.unknown_symbols += other.unknown_symbols;
         self.back_pressure += other.back_pressure;
         self.view_dropped += other.view_dropped;

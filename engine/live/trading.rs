@@ -31,8 +31,9 @@ pub struct SymbolParts {
     pub symbol: Symbol,
     /// Its seat.
     pub seat: UnderlyingSeat,
-    /// Makes the seat anew. Models and positions are handed to it again by the office.
-    pub rebuild: Box<dyn Fn() -> UnderlyingSeat + Send>,
+    /// Makes the seat anew, to go on where the given one failed, and asks the office to give it its past, its models
+    /// and its positions again.
+    pub rebuild: Box<dyn Fn(&UnderlyingSeat) -> UnderlyingSeat + Send>,
 }
 
 /// Everything the trading thread is built from.
@@ -239,11 +240,7 @@ struct SeatedHere {
 }
 
 /// Puts one symbol's seat on the floor of the thread this is called on.
-fn seat(
-    parts: SymbolParts,
-    floor: &Rc<Floor>,
-    shared: &Shared,
-) -> SeatedHere {
+fn seat(parts: SymbolParts, floor: &Rc<Floor>, shared: &Shared) -> SeatedHere {
     let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
     let fatal = shared.fatal.clone();
     let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));
@@ -281,7 +278,10 @@ async fn seat_on_shards(
         groups[i % shards].push(parts);
     }
     for group in groups.into_iter().filter(|g| !g.is_empty()) {
-        let Some(pen) = pens.next() else { break };
+        let Some(pen) = pens.next() else {
+            tell_unseated(floor, &group.iter().map(|p| p.symbol).collect::<Vec<_>>());
+            continue;
+        };
         let (sender, receiver) = shard::ring();
         let sender = Rc::new(RefCell::new(sender));
         let arbiter = actix_rt::Arbiter::new();
@@ -297,13 +297,16 @@ async fn seat_on_shards(
             execution: shared.execution.clone(),
         };
         arbiter.spawn_fn(move || start_shard(group, pen, theirs, receiver, report));
-        let Ok(ways) = ready.await else { break };
+        let Ok(ways) = ready.await else {
+            tell_unseated(floor, &names);
+            continue;
+        };
         for (symbol, way) in names.into_iter().zip(ways.seats) {
             let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
             let carrier = Carrier::new(symbol, post.clone(), sender.clone());
             let bell = carrier.bell();
-            carrier.start();
-            floor.seat_at(Address::Underlying(symbol), way.deliver.clone());
+            let carrier = carrier.start();
+            floor.seat_at(Address::Underlying(symbol), carrier.recipient());
             seated.doors.push(Door { symbol, post, bell });
             seated.symbols.push((symbol, way.deliver));
             seated.installs.push(way.install);
@@ -312,6 +315,12 @@ async fn seat_on_shards(
         seated.arbiters.push(arbiter);
     }
     seated
+}
+
+/// A shard did not start: its symbols are not traded, which somebody has to know.
+fn tell_unseated(floor: &Floor, symbols: &[Symbol]) {
+    let text = format_args!("no thread for {symbols:?}: they are not traded in this run");
+    floor.alert(Severity::Critical, "shard_not_started", text);
 }
 
 /// The ways to the seats of one shard, from any thread.
@@ -340,7 +349,7 @@ fn start_shard(
     for parts in group {
         let symbol = parts.symbol;
         let SeatedHere { actor, post, bell } = seat(parts, &floor, &shared);
-        doors.push(ShardDoor { symbol, post, bell });
+        doors.push(ShardDoor { symbol, post, bell, seat: actor.clone().recipient() });
         seats.push(SeatWays { deliver: actor.clone().recipient(), install: actor.clone().recipient() });
         ticks.push(actor.recipient());
     }

@@ -25,6 +25,8 @@ pub enum FeedName {
     Options,
     /// Order reports.
     Orders,
+    /// The journal: no connection, but without it nothing new may begin either.
+    Journal,
 }
 
 /// A feed's state.

@@ -1,7 +1,7 @@
 //! What is told about positions: fills, endings, holdings, marks.
 
 use crate::ExitReason;
-use crate::proposal::ProposalId;
+use crate::proposal::{Proposal, ProposalId};
 use market::order::Execution;
 use market::{Instrument, Label, Money, OrderId, Price, Symbol, Timestamp};
 
@@ -37,6 +37,20 @@ pub struct DoneNote {
     pub ending: Ending,
     /// When.
     pub at: Timestamp,
+}
+
+impl DoneNote {
+    /// The end of a clearance that never became an order.
+    pub fn unsent(proposal: &Proposal, at: Timestamp) -> Self {
+        Self {
+            proposal: proposal.id,
+            underlying: proposal.underlying,
+            filled_units: 0,
+            wanted_units: proposal.units,
+            ending: Ending::Canceled,
+            at,
+        }
+    }
 }
 
 /// Why an order ended.

@@ -24,6 +24,8 @@ pub enum Operator {
     Flattening,
     /// Nothing.
     Killed,
+    /// Nothing: the program is about to end. Forgotten at the next start.
+    Stopping,
 }
 
 /// The last words heard of each connection.
@@ -35,6 +37,8 @@ pub struct Links {
     pub options: Option<FeedState>,
     /// Order reports.
     pub orders: Option<FeedState>,
+    /// The journal's tables.
+    pub journal: Option<FeedState>,
 }
 
 /// Everything a check may look at.
@@ -187,7 +191,7 @@ fn operator(case: &Case<'_>) -> Finding {
     pass_if(match case.operator {
         Operator::Trading => true,
         Operator::Paused | Operator::Flattening => !case.opens(),
-        Operator::Killed => false,
+        Operator::Killed | Operator::Stopping => false,
     })
 }
 
@@ -200,7 +204,8 @@ fn feed_fresh(case: &Case<'_>) -> Finding {
         return SKIP;
     }
     let fresh = case.now.since(case.proposal.at) <= case.limits.proposal_age_ns;
-    pass_if(fresh && !is_down(case.links.stocks) && !is_down(case.links.options))
+    let Links { stocks, options, journal, .. } = case.links;
+    pass_if(fresh && ![stocks, options, journal].into_iter().any(is_down))
 }
 
 /// The session is open, and for entries neither just opened nor about to close.

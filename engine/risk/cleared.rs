@@ -54,6 +54,19 @@ pub struct Decision {
     pub checks: ArrayVec<CheckResult, CHECKS_MAX>,
 }
 
+impl Decision {
+    /// The answer to a proposal that the journal had no room for: nothing unrecorded is judged.
+    pub fn unrecorded(proposal: ProposalId) -> Self {
+        let row = CheckResult {
+            check: Label::literal("recorded"),
+            verdict: Verdict::Refuse,
+            measured: Money::ZERO,
+            limit: Money::ZERO,
+        };
+        Self { proposal, units: 0, checks: ArrayVec::from_iter([row]) }
+    }
+}
+
 /// A proposal that passed every check, with the units that may be traded.
 #[derive(Clone, Debug, PartialEq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize)]
 pub struct Cleared {

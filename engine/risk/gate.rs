@@ -54,6 +54,8 @@ pub struct Gate {
     pending: Pending,
     reconcile: Reconcile,
     operator: Operator,
+    /// True from the letter that the program is about to end until the next start.
+    stopping: bool,
     links: Links,
     account: Option<Account>,
     cash_at_account: Money,
@@ -75,6 +77,7 @@ impl Gate {
             pending: Pending::default(),
             reconcile: Reconcile::new(settings.reconcile_grace_ns),
             operator: Operator::Trading,
+            stopping: false,
             links: Links::default(),
             account: None,
             cash_at_account: Money::ZERO,
@@ -91,9 +94,23 @@ impl Gate {
     pub fn book(&self) -> &Book {
         &self.book
     }
-    /// What the operator allows.
+    /// What the operator allows; nothing while the program stops.
     pub fn operator(&self) -> Operator {
-        self.operator
+        if self.stopping { Operator::Stopping } else { self.operator }
+    }
+
+    /// A run of the program begins: connections are unheard of, and the stop of the run before is over. What the
+    /// operator said stays said.
+    pub fn begin_run(&mut self) {
+        self.stopping = false;
+        self.links = Links::default();
+        self.reconcile.lost();
+    }
+
+    /// The program is about to end: nothing new is cleared, what opens is taken back.
+    pub fn stopping(&mut self, out: &mut Vec<Said>) {
+        self.stopping = true;
+        out.push(Said::Halt(HaltNote::Opening));
     }
     /// How book and broker stand to each other.
     pub fn standing(&self) -> Standing {
@@ -224,10 +241,11 @@ impl Gate {
             FeedName::Stocks => &mut self.links.stocks,
             FeedName::Options => &mut self.links.options,
             FeedName::Orders => &mut self.links.orders,
+            FeedName::Journal => &mut self.links.journal,
         };
         *link = Some(note.state);
-        let lost = matches!(note.state, FeedState::Down | FeedState::Mute);
-        if note.feed == FeedName::Orders && lost {
+        // What was told before the stream came (back) says nothing about what it did not hear.
+        if note.feed == FeedName::Orders && note.state != FeedState::Repaired {
             self.reconcile.lost();
         }
         self.compare(now, out);
@@ -263,7 +281,7 @@ impl Gate {
             account: self.account.as_ref(),
             buying_power: self.buying_power(),
             standing: self.reconcile.standing(),
-            operator: self.operator,
+            operator: self.operator(),
             links: self.links,
         }
     }
@@ -336,6 +354,16 @@ impl Gate {
         if trade.closed.is_some() {
             self.since_account.remove(&id);
         }
+    }
+
+    /// Tells every open position again, for a seat that was made anew.
+    pub fn tell_again(&mut self, out: &mut Vec<Said>) {
+        let open: Vec<ProposalId> = self.book.open_trades().map(|trade| trade.id).collect();
+        let leftovers: Vec<PositionNote> = self.leftovers.values().cloned().collect();
+        for trade in open {
+            self.tell(trade, out);
+        }
+        out.extend(leftovers.into_iter().map(Said::Position));
     }
 
     fn no_longer_closing(&mut self, position: ProposalId, out: &mut Vec<Said>) {
@@ -413,7 +441,7 @@ impl Gate {
                 todo.push((trade.id, rest, reason));
             }
         }
-        if todo.is_empty() || self.operator == Operator::Killed {
+        if todo.is_empty() || matches!(self.operator(), Operator::Killed | Operator::Stopping) {
             return;
         }
         if !is_open(now) {

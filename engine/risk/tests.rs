@@ -367,6 +367,48 @@ fn operator_commands() {
 }
 
 #[test]
+fn a_stop_ends_with_the_run_and_what_the_operator_said_does_not() {
+    let agree = |gate: &mut Gate, out: &mut Vec<Said>| {
+        let holdings = gate.book().holdings();
+        let of = holdings.len() as u32;
+        gate.on_account(at(2), &Account { cash: gate.book().cash(), ..account(100_000) }, out);
+        for (index, (instrument, quantity)) in holdings.into_iter().enumerate() {
+            gate.on_holding(at(2), Holding { instrument, quantity }, index as u32, of, out);
+        }
+    };
+    let (mut gate, mut out) = (ready(limits()), Vec::new());
+    let held = open(&mut gate, "w1.SPY.1", 1);
+    gate.stopping(&mut out);
+    assert_eq!(out, [Said::Halt(HaltNote::Opening)]);
+    assert_eq!(refused(&propose(&mut gate, at(1), &spread("w1.SPY.2", 1))), ["operator"]);
+    assert_eq!(refused(&propose(&mut gate, at(1), &closing("w1.SPY.3", &held, 1))), ["operator"]);
+    gate.begin_run();
+    assert_eq!((gate.operator(), gate.standing()), (Operator::Trading, Standing::Waiting));
+    agree(&mut gate, &mut out);
+    assert_eq!(propose(&mut gate, at(2), &spread("w2.SPY.1", 1)).units, 1, "the next run trades");
+    gate.on_command(at(2), Command::Pause, &mut out);
+    gate.stopping(&mut out);
+    gate.begin_run();
+    assert_eq!(gate.operator(), Operator::Paused, "until the operator says otherwise");
+}
+
+#[test]
+fn without_a_journal_nothing_opens_and_exits_go_on() {
+    let (mut gate, mut out) = (ready(limits()), Vec::new());
+    let held = open(&mut gate, "w1.SPY.1", 1);
+    let mut journal = |gate: &mut Gate, state| {
+        gate.on_feed(at(1), &FeedNote { feed: FeedName::Journal, state, at: at(1) }, &mut out)
+    };
+    journal(&mut gate, FeedState::Down);
+    assert_eq!(refused(&propose(&mut gate, at(1), &spread("w1.SPY.2", 1))), ["feed_fresh"]);
+    assert_eq!(propose(&mut gate, at(1), &closing("w1.SPY.3", &held, 1)).units, 1);
+    journal(&mut gate, FeedState::Up);
+    let decision = propose(&mut gate, at(1), &spread("w1.SPY.4", 1));
+    let checks = refused(&decision);
+    assert!(!checks.contains(&"feed_fresh"), "{checks:?}");
+}
+
+#[test]
 fn nothing_before_book_and_broker_agree() {
     let mut gate = Gate::new(settings(limits()));
     let mut out = Vec::new();

@@ -62,7 +62,7 @@ pub fn views(forecast: &Forecast, settings: &Settings) -> Option<Views> {
 /// Why no position may be opened now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocked {
-    /// The operator paused, flattened or killed.
+    /// The operator paused, flattened or killed, or the program is about to end.
     Operator,
     /// The exchanges are closed, or it is too near to a bell.
     Hours,

@@ -18,7 +18,7 @@ use market::alert::{AlertNote, Severity};
 use market::command::Command;
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::order::ReasonText;
-use market::quote::{Bar, MarketEvent, OpenInterest, Quote, Timeframe};
+use market::quote::{Bar, MarketEvent, OpenInterest, Quote, SaleRule, Timeframe};
 use market::{Contract, Instrument, Label, Money, Price, Symbol, Timestamp};
 use portfolio::notes::{DoneNote, MarkNote, PositionNote};
 use portfolio::proposal::ProposalId;
@@ -70,8 +70,10 @@ pub struct Underlying {
     spot: Option<(Quote, Timestamp)>,
     hours: Hours,
     feed_lost: bool,
-    halted: bool,
+    /// When trading was halted; a regular trade after it proves that it goes on.
+    halted: Option<Timestamp>,
     operator: Operator,
+    stopping: bool,
     positions: Positions,
     /// The entry that waits for its end.
     opening: Option<ProposalId>,
@@ -98,8 +100,9 @@ impl Underlying {
             spot: None,
             hours: Hours::UNKNOWN,
             feed_lost: false,
-            halted: false,
+            halted: None,
             operator: Operator::Trading,
+            stopping: false,
             positions: Positions::new(),
             opening: None,
             count: 0,
@@ -171,6 +174,9 @@ impl Underlying {
             }
             MarketEvent::Trade(Instrument::Stock(symbol), trade) if *symbol == self.symbol => {
                 self.hear_stock(now, None);
+                if trade.rule == SaleRule::Regular && self.halted.is_some_and(|since| trade.at > since) {
+                    self.halted = None;
+                }
                 let closed = self.analysis.on_trade(now, trade);
                 self.tick(now, closed, out, stages);
             }
@@ -189,7 +195,7 @@ impl Underlying {
                 self.chain.open_interest(contract, *contracts);
             }
             MarketEvent::Status(Instrument::Stock(symbol), status) if *symbol == self.symbol => {
-                self.halted = status.halted;
+                self.halted = status.halted.then_some(status.at);
             }
             // Option trades and halts, cancels (the venue corrects the bar), and other symbols say nothing here.
             MarketEvent::Quote(..)
@@ -223,14 +229,14 @@ impl Underlying {
     pub fn on_feed(&mut self, now: Timestamp, note: &FeedNote, _out: &mut Vec<Said>) {
         let lost = matches!(note.state, FeedState::Down | FeedState::Mute);
         match note.feed {
+            // A repaired past is no sign of life.
+            _ if note.state == FeedState::Repaired => {}
             FeedName::Stocks => {
                 self.feed_lost = lost;
-                if lost || note.state == FeedState::Up {
-                    self.spot = None;
-                }
+                self.spot = None;
             }
             FeedName::Options if lost || note.state == FeedState::Up => self.chain.lose_quotes(now),
-            FeedName::Options | FeedName::Orders => {}
+            FeedName::Options | FeedName::Orders | FeedName::Journal => {}
         }
     }
 
@@ -245,6 +251,23 @@ impl Underlying {
         if command == Command::Flatten {
             self.tell_marks(now, out);
         }
+    }
+
+    /// The program is about to end: nothing more is proposed.
+    pub fn stopping(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Proposals made in this run. A core that takes the place of another goes on counting from there.
+    pub const fn proposed(&self) -> u32 {
+        self.count
+    }
+
+    /// This core takes the place of one that had made so many proposals.
+    #[must_use]
+    pub fn going_on_from(mut self, proposed: u32) -> Self {
+        self.count = proposed;
+        self
     }
 
     /// When to be woken if nothing else happens.
@@ -350,7 +373,7 @@ impl Underlying {
         let settings = &self.settings.exit;
         let Some(held) = self.positions.get_mut(place) else { return };
         // `may_close` first: it takes alarms and waits that are over, so that none wakes us again.
-        let may_close = held.may_close(now) && self.operator != Operator::Killed;
+        let may_close = held.may_close(now) && self.operator != Operator::Killed && !self.stopping;
         let still_filling = self.opening == Some(held.note.id);
         let (true, false, Some(session)) = (may_close, still_filling, self.hours.session()) else { return };
         let price = exit::closing_price(&held.closing_legs, &self.chain, spot, now, settings.age_max_ns);
@@ -405,7 +428,7 @@ impl Underlying {
     /// Why nothing may be opened now; `None` when a search may be made.
     pub fn blocked(&self, now: Timestamp) -> Option<Blocked> {
         let entry = &self.settings.entry;
-        if self.operator != Operator::Trading {
+        if self.operator != Operator::Trading || self.stopping {
             return Some(Blocked::Operator);
         }
         let Some(session) = self.hours.session() else { return Some(Blocked::Hours) };
@@ -416,7 +439,7 @@ impl Underlying {
         if self.feed_lost {
             return Some(Blocked::Feed);
         }
-        if self.halted {
+        if self.halted.is_some() {
             return Some(Blocked::Halted);
         }
         if self.opening.is_some() || self.positions.is_closing() {

@@ -127,6 +127,7 @@ fn of_account(letter: &Letter) -> String {
         Letter::Command(command) => format!("command {command:?}"),
         Letter::Alert(note) => format!("{:?} {}: {}", note.severity, note.what, note.detail),
         Letter::Wake => "its deadline came".to_string(),
+        Letter::Stopping => "the run is about to end: nothing new begins".to_string(),
         other => format!("{other:?}"),
     }
 }

@@ -76,7 +76,7 @@ pub struct View {
     pub spots: BTreeMap<Symbol, Price>,
     /// The newest engine time heard.
     pub now: Timestamp,
-    models: std::collections::BTreeSet<(Timeframe, u64)>,
+    models: std::collections::BTreeSet<(Timeframe, Label, u64)>,
     activities: std::collections::BTreeSet<u64>,
     notable: std::collections::VecDeque<Notable>,
     told: u64,
@@ -146,7 +146,7 @@ impl View {
                 };
                 self.tell(at, severity, format!("feed    {:?} is {:?}", note.feed, note.state));
             }
-            Letter::Model(note) if self.models.insert((note.timeframe, note.digest)) => {
+            Letter::Model(note) if self.models.insert((note.timeframe, note.version, note.digest)) => {
                 self.tell(
                     at,
                     Severity::Info,

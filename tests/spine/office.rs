@@ -131,6 +131,19 @@ pub fn shipped_models() -> PathBuf {
     Path::new(ROOT).join("models")
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &target);
+        } else {
+            std::fs::copy(source, target).expect("a copy");
+        }
+    }
+}
+
 /// A program that runs, and what it has printed so far. It is killed when a test ends early.
 pub struct Running {
     child: Child,

@@ -46,6 +46,7 @@ fn a_stop_and_a_start_go_on_where_it_stopped() {
         "{said}"
     );
     assert!(!on_record::alerts(&office, 2).iter().any(|code| code == "book_differs"), "{said}");
+    assert!(!said.contains("by operator:"), "a stop is no word of the operator's: run 2 may trade\n{said}");
     let summary = office.run(&["journal", "summary"]).well();
     assert!(summary.contains("2 runs, 0 of them killed"), "{summary}");
 }

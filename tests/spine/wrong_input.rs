@@ -1,7 +1,6 @@
 //! What is wrong is refused with its place and a remedy, and what is sound goes on.
 
-use super::office::{Office, Running, shipped_models};
-use std::path::Path;
+use super::office::{Office, Running, copy_folder, shipped_models};
 
 const SECRET: &str = "a-secret-nobody-may-read";
 
@@ -88,16 +87,4 @@ fn a_damaged_model_is_refused_and_the_rest_trades() {
     let said = engine.wait().well();
     assert!(said.contains("model refused: ") && said.contains(&model.display().to_string()), "{said}");
     assert!(said.contains("sim-5min") && !said.contains("sim-1min 1"), "{said}");
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            copy_folder(&source, &target);
-        } else {
-            std::fs::copy(source, target).expect("a copy");
-        }
-    }
 }

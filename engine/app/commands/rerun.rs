@@ -14,7 +14,7 @@ use journal::store::Entry;
 use journal::{Body, Fault, Kind, Reader, Record, Recovered, RunEvent, RunNote};
 use market::alert::{AlertNote, Severity};
 use market::order::ReasonText;
-use market::{Label, Symbol, Timestamp};
+use market::{Label, RunId, Symbol, Timestamp};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -206,7 +206,7 @@ struct Fresh<'a> {
     reader: &'a Reader,
     /// Number of the record being taken.
     at: &'a Cell<u64>,
-    run: u32,
+    run: RunId,
     symbols: BTreeMap<Symbol, UnderlyingSeat>,
     risk: RiskSeat,
     execution: ExecutionSeat,
@@ -223,10 +223,10 @@ impl<'a> Fresh<'a> {
             settings,
             reader,
             at,
-            run: 0,
+            run: RunId::default(),
             symbols: BTreeMap::new(),
             risk: seats::risk(settings),
-            execution: seats::execution(settings, 0),
+            execution: seats::execution(settings, RunId::default()),
             shelf: Shelf { folder: settings.models.folder.clone(), compiled: BTreeMap::new() },
             out: Outbox::new(),
             missing: BTreeSet::new(),
@@ -265,23 +265,24 @@ fn seat_of<'s>(
     symbols: &'s mut BTreeMap<Symbol, UnderlyingSeat>,
     settings: &Settings,
     symbol: Symbol,
-    run: u32,
+    run: RunId,
 ) -> &'s mut UnderlyingSeat {
     symbols.entry(symbol).or_insert_with(|| seats::underlying(&settings.strategy, symbol, run))
 }
 
 impl rerun::Seats for Fresh<'_> {
     fn begin(&mut self, note: &RunNote) {
-        self.run = note.run;
+        self.run = note.run_id();
         self.symbols.clear();
         let recovered = Recovered {
             run: note.run,
+            nonce: 0,
             drained: 0,
             torn: Vec::new(),
             last_seq: self.at.get().saturating_sub(1),
             reader: self.reader.clone(),
         };
-        let (risk, execution) = (seats::risk(self.settings), seats::execution(self.settings, note.run));
+        let (risk, execution) = (seats::risk(self.settings), seats::execution(self.settings, self.run));
         match live::recover::restore(&recovered, risk, execution) {
             Ok(restored) => (self.risk, self.execution) = (restored.risk, restored.execution),
             Err(fault) => self.failed = self.failed.take().or(Some(fault)),

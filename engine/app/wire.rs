@@ -24,7 +24,7 @@ use live::recover::Restored;
 use live::trading::{Parts, Switch, SymbolParts, Trading};
 use live::universe::{self, Wish};
 use market::feed::{FeedName, FeedNote, FeedState};
-use market::{Contract, Label, Price, Symbol, Timestamp};
+use market::{Contract, Label, Price, RunId, Symbol, Timestamp};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +35,12 @@ use std::time::Duration;
 const VIEW_LETTERS: usize = 16_384;
 /// Calendar days of history asked for before the feeds start.
 const HISTORY: HistoryWish = HistoryWish { minute_days: 12, daily_days: 3_660 };
+
+/// Requests a minute of the trading API for orders, and how many of them look-ups leave to submits and cancels.
+const ORDERS_PER_MINUTE: u32 = 120;
+const ORDERS_RESERVE: u32 = 80;
+/// Requests a minute of the trading API for everything else. Together they stay below the broker's 200.
+const QUESTIONS_PER_MINUTE: u32 = 60;
 
 /// What a run is started with.
 pub struct Start<'a> {
@@ -85,11 +91,12 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         )
     })?;
     let Opened { journal, pens, recovered } = opened;
-    let restored =
-        live::recover::restore(&recovered, seats::risk(settings), seats::execution(settings, recovered.run))
-            .with_context(|| {
-                format!("{}: the record of earlier runs cannot be read back", folder.display())
-            })?;
+    let restored = live::recover::restore(
+        &recovered,
+        seats::risk(settings),
+        seats::execution(settings, recovered.run_id()),
+    )
+    .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
     tell_recovery(&recovered, &restored, say);
     let clock = match place.time {
         Time::Led { speed } => Clock::following(greeting.now.max(restored.newest), speed),
@@ -103,7 +110,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let letters = Arc::new(ArrayQueue::new(VIEW_LETTERS));
     let stop = Arc::new(AtomicBool::new(false));
     let (gaps, gaps_told) = tokio::sync::mpsc::unbounded_channel();
-    let run = recovered.run;
+    let run = recovered.run_id();
     let Restored { risk, execution, undelivered, positions, .. } = restored;
     let trading = Trading::start(Parts {
         clock: clock.clone(),
@@ -116,7 +123,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         bounds: Bounds { quotes_max: settings.engine.quotes_max, events_max: settings.engine.events_max },
         shards: settings.engine.shards,
         feeds: feeds(settings, &place, &chosen, trade),
-        broker: trade.then(|| broker_parts(settings, &place)),
+        broker: trade.then(|| broker_parts(settings, &place, run)),
         gaps,
         fatal: fatal(stop.clone()),
     })
@@ -140,7 +147,19 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
     let opening = Some(greeting.account);
-    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place })
+    Ok(Engine {
+        room,
+        run: run.run(),
+        opening,
+        stop,
+        started_in,
+        clock,
+        trading,
+        journal,
+        office,
+        asks,
+        place,
+    })
 }
 
 impl Engine {
@@ -194,8 +213,22 @@ fn ask<T>(questions: impl Future<Output = T>) -> T {
     runtime.expect("a runtime needs a few file descriptors").block_on(questions)
 }
 
-fn rest_settings(settings: &Settings, place: &Place) -> RestSettings {
+/// What a REST client is for. The broker counts all requests of an account together, so the two clients of a running
+/// engine share what it allows (200 a minute).
+#[derive(Clone, Copy)]
+enum For {
+    /// Orders, and looking up what became of them.
+    Orders,
+    /// The office's questions.
+    Questions,
+}
+
+fn rest_settings(settings: &Settings, place: &Place, what: For) -> RestSettings {
     let embedded = place.venue.is_some();
+    let (trading, reserve) = match what {
+        For::Orders => (ORDERS_PER_MINUTE, ORDERS_RESERVE),
+        For::Questions => (QUESTIONS_PER_MINUTE, 0),
+    };
     RestSettings {
         trading_url: place.trading_url.clone(),
         data_url: place.data_url.clone(),
@@ -205,8 +238,8 @@ fn rest_settings(settings: &Settings, place: &Place) -> RestSettings {
             .unsigned_abs()
             .clamp(1_000_000_000, 10_000_000_000),
         connect_limit_ns: 5_000_000_000,
-        trading_per_minute: (!embedded).then_some(180),
-        trading_reserve: 60,
+        trading_per_minute: (!embedded).then_some(trading),
+        trading_reserve: reserve,
         data_per_minute: (!embedded).then_some(180),
         stock_feed: feed_of(&place.stock_ws_url),
         option_feed: feed_of(&place.option_ws_url),
@@ -218,16 +251,17 @@ fn feed_of(url: &str) -> String {
     url.rsplit('/').next().unwrap_or_default().to_string()
 }
 
-fn broker_parts(settings: &Settings, place: &Place) -> BrokerParts {
+fn broker_parts(settings: &Settings, place: &Place, run: RunId) -> BrokerParts {
     BrokerParts {
-        rest: rest_settings(settings, place),
+        rest: rest_settings(settings, place, For::Orders),
+        run,
         keys: place.keys.clone(),
         wait_for_sync: settings.journal.durability == journal::Durability::Power,
     }
 }
 
 fn inquiry(settings: &Settings, place: &Place) -> anyhow::Result<Inquiry> {
-    Ok(Inquiry::new(broker_parts(settings, place).client()?))
+    Ok(Inquiry::new(live::broker::client(rest_settings(settings, place, For::Questions), &place.keys)?))
 }
 
 /// Opens the journal of a folder: takes its lock, and drains what a dead run left.
@@ -300,7 +334,7 @@ fn choose(
     chosen
 }
 
-fn symbol_parts(settings: &Settings, run: u32) -> Vec<SymbolParts> {
+fn symbol_parts(settings: &Settings, run: RunId) -> Vec<SymbolParts> {
     let parts = |symbol: &Symbol| {
         let (symbol, strategy) = (*symbol, settings.strategy.clone());
         SymbolParts {
@@ -452,7 +486,7 @@ fn open_office(
     chosen: Vec<Contract>,
     clock: &Clock,
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
-    let broker = broker_parts(settings, place);
+    let (rest, keys) = (rest_settings(settings, place, For::Questions), place.keys.clone());
     let addresses = trading.addresses.clone();
     let switch = trading.switch.clone();
     let (letters, clock, wish) = (letters.clone(), clock.clone(), wish(settings));
@@ -461,7 +495,7 @@ fn open_office(
     let work = move || {
         ask(async move {
             // The same parts made a client before; they do so again.
-            let Ok(rest) = broker.client() else { return };
+            let Ok(rest) = live::broker::client(rest, &keys) else { return };
             let parts = office::Parts {
                 rest: Inquiry::new(rest),
                 clock,

@@ -9,6 +9,7 @@ use alpaca::ids::VenueIds;
 use alpaca::keys::Keys;
 use alpaca::rest::{BadRest, Clocks, Performed, Rest, RestSettings};
 use desk::letter::{Address, Envelope, Letter};
+use market::RunId;
 use market::alert::Severity;
 use market::order::Request;
 use std::cell::RefCell;
@@ -22,6 +23,8 @@ pub struct BrokerParts {
     pub rest: RestSettings,
     /// The keys.
     pub keys: Keys,
+    /// Whose orders are ours.
+    pub run: RunId,
     /// True to hold each new order until the journal's sync has reached it: it then survives a power cut.
     pub wait_for_sync: bool,
 }
@@ -32,8 +35,16 @@ impl BrokerParts {
     /// # Errors
     /// When an address or a key cannot be used.
     pub fn client(&self) -> Result<Rest, BadRest> {
-        Rest::new(self.rest.clone(), &self.keys, Clocks { monotonic_ns, now: crate::clock::wall })
+        client(self.rest.clone(), &self.keys)
     }
+}
+
+/// A REST client with this program's clocks, for the thread this is called on.
+///
+/// # Errors
+/// When an address or a key cannot be used.
+pub fn client(rest: RestSettings, keys: &Keys) -> Result<Rest, BadRest> {
+    Rest::new(rest, keys, Clocks { monotonic_ns, now: crate::clock::wall })
 }
 
 /// How often the sync is looked for, and how long at most before the order is refused.

@@ -161,7 +161,8 @@ async fn run(
 
     let keeper = FloorActor::new(floor.clone(), ticks).start();
     seated.floors.push(keeper.recipient());
-    let ids = Rc::new(RefCell::new(VenueIds::default()));
+    let ids = parts.broker.as_ref().map_or_else(VenueIds::default, |b| VenueIds::of(b.run));
+    let ids = Rc::new(RefCell::new(ids));
     let broker =
         parts.broker.and_then(|b| open_broker(b, &floor, execution.clone().recipient(), ids.clone()));
     if let Some(broker) = &broker {
@@ -239,11 +240,7 @@ struct SeatedHere {
 }
 
 /// Puts one symbol's seat on the floor of the thread this is called on.
-fn seat(
-    parts: SymbolParts,
-    floor: &Rc<Floor>,
-    shared: &Shared,
-) -> SeatedHere {
+fn seat(parts: SymbolParts, floor: &Rc<Floor>, shared: &Shared) -> SeatedHere {
     let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
     let fatal = shared.fatal.clone();
     let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));

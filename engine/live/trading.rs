@@ -240,7 +240,11 @@ struct SeatedHere {
 }
 
 /// Puts one symbol's seat on the floor of the thread this is called on.
-fn seat(parts: SymbolParts, floor: &Rc<Floor>, shared: &Shared) -> SeatedHere {
+fn seat(
+    parts: SymbolParts,
+    floor: &Rc<Floor>,
+    shared: &Shared,
+) -> SeatedHere {
     let post = Rc::new(RefCell::new(Post::new(shared.bounds)));
     let fatal = shared.fatal.clone();
     let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));

@@ -22,7 +22,7 @@ use live::office::{self, HistoryWish, Known, Office};
 use live::post::Bounds;
 use live::recover::Restored;
 use live::trading::{Parts, Switch, SymbolParts, Trading};
-use live::universe::{self, Wish};
+use live::universe::{self, Choice, Wish};
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::{Contract, Label, Price, RunId, Symbol, Timestamp};
 use std::collections::BTreeMap;
@@ -105,12 +105,14 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let wish = wish(settings);
     let known = ask(office::know(&inquiry, greeting.now, &settings.symbols, &wish, HISTORY))
         .context("history and contracts cannot be fetched")?;
-    let chosen = if trade { choose(settings, &known, &restored, greeting.now, &wish) } else { Vec::new() };
+    let chosen = if trade { choose(&known, &restored, greeting.now, &wish) } else { Vec::new() };
 
     let letters = Arc::new(ArrayQueue::new(VIEW_LETTERS));
     let stop = Arc::new(AtomicBool::new(false));
     let (gaps, gaps_told) = tokio::sync::mpsc::unbounded_channel();
     let run = recovered.run_id();
+    let activities_since = restored.risk.core().book().activities_since();
+    let activities_since = activities_since.unwrap_or_else(|| greeting.now.new_york().0);
     let Restored { risk, execution, undelivered, positions, .. } = restored;
     let trading = Trading::start(Parts {
         clock: clock.clone(),
@@ -134,8 +136,10 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     install_models(settings, &mut watch, &trading, say)?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
-    let office =
-        open_office(settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock)?;
+    let past = Past { run, activities_since };
+    let office = open_office(
+        settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock, past,
+    )?;
     let (room, trouble) = Room::open(&folder, lines(&trading, &letters, &clock, &stop));
     if let Some(trouble) = trouble {
         say(trouble);
@@ -311,7 +315,6 @@ fn wish(settings: &Settings) -> Wish {
 }
 
 fn choose(
-    settings: &Settings,
     known: &BTreeMap<Symbol, Known>,
     restored: &Restored,
     now: Timestamp,
@@ -323,15 +326,15 @@ fn choose(
         .iter()
         .flat_map(|p| p.legs.iter().filter_map(|leg| leg.instrument.contract()))
         .collect();
-    let mut chosen = Vec::new();
-    for symbol in &settings.symbols {
-        let Some(known) = known.get(symbol) else { continue };
-        let listed: Vec<Contract> = known.listed.iter().map(|(contract, _)| *contract).collect();
-        let mine: Vec<Contract> = held.iter().filter(|c| c.root == *symbol).copied().collect();
-        let spot = known.spot.unwrap_or(Price::ZERO);
-        chosen.extend(universe::choose(spot, today, &listed, &mine, wish));
-    }
-    chosen
+    let worked = restored.execution.core().orders().filter(|order| !order.is_done());
+    let worked = worked.flat_map(|order| &order.proposal().legs).filter_map(|leg| leg.instrument.contract());
+    let kept: Vec<Contract> = held.into_iter().chain(worked).collect();
+    let listed: Vec<(Symbol, Option<Price>, Vec<Contract>)> = known
+        .iter()
+        .map(|(symbol, known)| (*symbol, known.spot, known.listed.iter().map(|(c, _)| *c).collect()))
+        .collect();
+    let choices = listed.iter().map(|(symbol, spot, listed)| Choice { symbol: *symbol, spot: *spot, listed });
+    universe::choose_all(choices, today, &kept, &[], wish)
 }
 
 fn symbol_parts(settings: &Settings, run: RunId) -> Vec<SymbolParts> {
@@ -473,6 +476,13 @@ fn lines(
     }
 }
 
+/// What the office must know of earlier runs.
+#[derive(Clone, Copy)]
+struct Past {
+    run: RunId,
+    activities_since: market::Date,
+}
+
 #[expect(clippy::too_many_arguments, reason = "each is a line to somewhere; a struct would only rename them")]
 fn open_office(
     settings: &Settings,
@@ -485,10 +495,12 @@ fn open_office(
     known: BTreeMap<Symbol, Known>,
     chosen: Vec<Contract>,
     clock: &Clock,
+    past: Past,
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
     let (rest, keys) = (rest_settings(settings, place, For::Questions), place.keys.clone());
     let addresses = trading.addresses.clone();
     let switch = trading.switch.clone();
+    let (models_every, reconcile_every) = (settings.models.check_every, settings.engine.reconcile_every);
     let (letters, clock, wish) = (letters.clone(), clock.clone(), wish(settings));
     let listed =
         known.into_iter().map(|(s, k)| (s, k.listed.into_iter().map(|(c, _)| c).collect())).collect();
@@ -505,6 +517,10 @@ fn open_office(
                 asks,
                 letters,
                 models,
+                models_every,
+                reconcile_every,
+                run: past.run,
+                activities_since: past.activities_since,
                 wish,
                 listed,
             };

@@ -265,6 +265,9 @@ mod tests {
         });
         assert!(reached && !missed);
         let report = not_synced(OrderId::literal("w1.SPY.1.0"), Timestamp::from_ns(1));
-        assert!(matches!(report.outcome, Outcome::Rejected { .. }), "execution ends it, nothing is looked up");
+        assert!(
+            matches!(report.outcome, Outcome::Rejected { .. }),
+            "execution ends it, nothing is looked up"
+        );
     }
 }

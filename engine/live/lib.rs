@@ -20,6 +20,7 @@ pub mod models;
 pub mod office;
 pub mod post;
 pub mod recover;
+pub mod repair;
 pub mod seat_actor;
 pub mod shard;
 pub mod stages;

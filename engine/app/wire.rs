@@ -37,10 +37,15 @@ const VIEW_LETTERS: usize = 16_384;
 const HISTORY: HistoryWish = HistoryWish { minute_days: 12, daily_days: 3_660 };
 
 /// Requests a minute of the trading API for orders, and how many of them look-ups leave to submits and cancels.
-const ORDERS_PER_MINUTE: u32 = 120;
-const ORDERS_RESERVE: u32 = 80;
-/// Requests a minute of the trading API for everything else. Together they stay below the broker's 200.
-const QUESTIONS_PER_MINUTE: u32 = 60;
+const ORDERS_PER_MINUTE: u32 = 80;
+const ORDERS_RESERVE: u32 = 50;
+/// Requests a minute of the trading API for everything else.
+const QUESTIONS_PER_MINUTE: u32 = 20;
+/// What the broker allows an account in a minute.
+const BROKER_PER_MINUTE: u32 = 200;
+// A full bucket that is emptied while it refills gives twice its rate in one minute.
+const _: () = assert!(2 * (ORDERS_PER_MINUTE + QUESTIONS_PER_MINUTE) <= BROKER_PER_MINUTE);
+const _: () = assert!(ORDERS_RESERVE < ORDERS_PER_MINUTE);
 
 /// What a run is started with.
 pub struct Start<'a> {
@@ -132,7 +137,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     .context("the trading thread does not start")?;
 
     let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
-    let mut watch = Watch::new(settings.models.folder.clone());
+    let mut watch = Watch::new(settings.models.folder.clone(), settings.models.limits());
     install_models(settings, &mut watch, &trading, say)?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
@@ -218,7 +223,7 @@ fn ask<T>(questions: impl Future<Output = T>) -> T {
 }
 
 /// What a REST client is for. The broker counts all requests of an account together, so the two clients of a running
-/// engine share what it allows (200 a minute).
+/// engine share what it allows.
 #[derive(Clone, Copy)]
 enum For {
     /// Orders, and looking up what became of them.
@@ -265,7 +270,8 @@ fn broker_parts(settings: &Settings, place: &Place, run: RunId) -> BrokerParts {
 }
 
 fn inquiry(settings: &Settings, place: &Place) -> anyhow::Result<Inquiry> {
-    Ok(Inquiry::new(live::broker::client(rest_settings(settings, place, For::Questions), &place.keys)?))
+    // Before anything is traded the share of the orders is free.
+    Ok(Inquiry::new(live::broker::client(rest_settings(settings, place, For::Orders), &place.keys)?))
 }
 
 /// Opens the journal of a folder: takes its lock, and drains what a dead run left.

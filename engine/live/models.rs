@@ -32,6 +32,7 @@ pub struct Bundle {
 /// Watches `folder/NAME/VERSION/`.
 pub struct Watch {
     folder: PathBuf,
+    limits: onnx::Limits,
     /// Bundles looked at, by folder, with the newest change seen in them.
     seen: BTreeMap<PathBuf, SystemTime>,
     /// The model each timeframe has: a dropped file replaces it only when its version is higher.
@@ -39,9 +40,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A watch that has seen nothing.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder, seen: BTreeMap::new(), incumbents: BTreeMap::new() }
+    /// A watch that has seen nothing, and takes no model beyond the limits.
+    pub fn new(folder: PathBuf, limits: onnx::Limits) -> Self {
+        Self { folder, limits, seen: BTreeMap::new(), incumbents: BTreeMap::new() }
     }
 
     /// Looks for new or changed bundles; answers the sound ones (the best version of each timeframe) and the
@@ -55,7 +56,7 @@ impl Watch {
                 continue;
             }
             self.seen.insert(path.clone(), changed);
-            match onnx::load_dir(&path) {
+            match onnx::load_dir_within(&path, &self.limits) {
                 Ok(loaded) => self.consider(loaded, &mut sound),
                 Err(fault) => refused.push(fault.to_string()),
             }
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_has_no_models() {
-        let mut watch = Watch::new(PathBuf::from("/nowhere/at/all"));
+        let mut watch = Watch::new(PathBuf::from("/nowhere/at/all"), onnx::Limits::TABULAR);
         let (sound, refused) = watch.look();
         assert!(sound.is_empty() && refused.is_empty());
     }

@@ -227,7 +227,11 @@ impl<'a> Fresh<'a> {
             symbols: BTreeMap::new(),
             risk: seats::risk(settings),
             execution: seats::execution(settings, RunId::default()),
-            shelf: Shelf { folder: settings.models.folder.clone(), compiled: BTreeMap::new() },
+            shelf: Shelf {
+                folder: settings.models.folder.clone(),
+                limits: settings.models.limits(),
+                compiled: BTreeMap::new(),
+            },
             out: Outbox::new(),
             missing: BTreeSet::new(),
             market: 0,
@@ -315,6 +319,7 @@ impl rerun::Seats for Fresh<'_> {
 /// The models folder, by what the record names.
 struct Shelf {
     folder: PathBuf,
+    limits: onnx::Limits,
     compiled: BTreeMap<u64, onnx::Compiled>,
 }
 
@@ -322,18 +327,18 @@ impl Shelf {
     /// A plan of the very model that was announced, or why not, for people.
     fn plan(&mut self, note: &ModelNote) -> Result<Box<dyn forecast::Plan>, String> {
         if !self.compiled.contains_key(&note.digest) {
-            let compiled = load(&self.folder, note)?;
+            let compiled = load(&self.folder, &self.limits, note)?;
             self.compiled.insert(note.digest, compiled);
         }
         self.compiled.get(&note.digest).map(onnx::Compiled::spawn).ok_or_else(|| "no model".to_string())
     }
 }
 
-fn load(folder: &Path, note: &ModelNote) -> Result<onnx::Compiled, String> {
+fn load(folder: &Path, limits: &onnx::Limits, note: &ModelNote) -> Result<onnx::Compiled, String> {
     let ModelNote { name, version, digest, .. } = note;
     let place = folder.join(name.as_str()).join(version.as_str());
-    let loaded =
-        onnx::load_dir(&place).map_err(|e| format!("model {name} {version} ({digest:016x}): {e}"))?;
+    let loaded = onnx::load_dir_within(&place, limits)
+        .map_err(|e| format!("model {name} {version} ({digest:016x}): {e}"))?;
     if loaded.digest != *digest {
         return Err(format!(
             "model {name} {version} was {digest:016x}, {} holds {:016x} now: put the one that was used back",

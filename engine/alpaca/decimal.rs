@@ -44,9 +44,10 @@ impl Decimal {
     pub fn to_whole(self) -> Option<i64> {
         if self.0 % SCALE == 0 { i64::try_from(self.0 / SCALE).ok() } else { None }
     }
-    /// The nearest price (half away from zero); `None` beyond the range of prices.
+    /// The nearest price (half away from zero); `None` beyond +-[`Price::LARGEST`].
     pub fn to_price(self) -> Option<Price> {
-        self.in_steps_of(SCALE / i128::from(Price::PER_DOLLAR)).map(Price::from_units)
+        let price = self.in_steps_of(SCALE / i128::from(Price::PER_DOLLAR)).map(Price::from_units);
+        price.filter(|price| price.abs() <= Price::LARGEST)
     }
     /// The nearest amount of money (half away from zero); `None` beyond its range.
     pub fn to_money(self) -> Option<Money> {
@@ -182,6 +183,14 @@ impl serde::de::Visitor<'_> for StringOrNumber {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_price_is_beyond_a_hundred_million() {
+        let price = |text: &str| text.parse::<Decimal>().expect("a number").to_price();
+        assert_eq!(price("100000000"), Some(Price::LARGEST));
+        assert_eq!(price("-100000000"), Some(-Price::LARGEST));
+        assert_eq!((price("100000000.0001"), price("-900000000000000")), (None, None));
+    }
 
     #[test]
     fn strings_and_numbers_read_alike() {

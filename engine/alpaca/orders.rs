@@ -160,11 +160,7 @@ impl NewOrder {
     ) -> Result<Ticket, BadOrder> {
         let name = id.to_string();
         let qty = self.qty.ok_or_else(|| missing(&name, "qty"))?;
-        let units = qty
-            .to_whole()
-            .and_then(|n| u32::try_from(n).ok())
-            .filter(|n| *n > 0)
-            .ok_or_else(|| invalid(&name, "qty", &qty))?;
+        let units = some_units(&name, "qty", qty)?;
         let legs = match &self.legs {
             Some(legs) if self.order_class == OrderClass::MultiLeg => read_legs(&name, legs, &infer)?,
             _ => ArrayVec::from_iter([self.read_single(&name, &infer)?]),
@@ -236,11 +232,7 @@ fn read_leg(
         (None, None) => return Err(missing(name, "side")),
     };
     let effect = intent.parts().map_or_else(|| infer(instrument, side), |(_, effect)| effect);
-    let ratio = ratio
-        .to_whole()
-        .and_then(|n| u32::try_from(n).ok())
-        .filter(|n| *n > 0)
-        .ok_or_else(|| invalid(name, "ratio_qty", &ratio))?;
+    let ratio = some_units(name, "ratio_qty", ratio)?;
     Ok(Leg { instrument, side, effect, ratio })
 }
 
@@ -452,7 +444,7 @@ impl Order {
 
     /// Units filled so far. An order of fractional shares, which we never send, reads as 0.
     pub fn filled_units(&self) -> u32 {
-        self.filled_qty.to_whole().and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+        whole_units("", "filled_qty", self.filled_qty).unwrap_or(0)
     }
 
     /// The legs with side and size as we say them: the package's, or the order itself as one leg. A leg's
@@ -479,10 +471,7 @@ impl Order {
         let id = self.our_id().ok_or_else(|| invalid(&self.id, "client_order_id", &self.client_order_id))?;
         let legs = self.our_legs()?;
         let qty = self.qty.ok_or_else(|| missing(&self.client_order_id, "qty"))?;
-        let units = qty
-            .to_whole()
-            .and_then(|n| u32::try_from(n).ok())
-            .ok_or_else(|| invalid(&self.client_order_id, "qty", &qty))?;
+        let units = whole_units(&self.client_order_id, "qty", qty)?;
         let limit = self.limit_price.and_then(Decimal::to_price);
         let pricing = match limit {
             Some(price) if legs.len() == 1 => Pricing::Limit(price * legs[0].side.sign()),
@@ -562,6 +551,11 @@ impl Order {
 
 pub(crate) fn whole_units(name: &str, field: &'static str, qty: Decimal) -> Result<u32, BadOrder> {
     qty.to_whole().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| invalid(name, field, &qty))
+}
+
+/// As [`whole_units`], and at least one.
+fn some_units(name: &str, field: &'static str, qty: Decimal) -> Result<u32, BadOrder> {
+    whole_units(name, field, qty).ok().filter(|n| *n > 0).ok_or_else(|| invalid(name, field, &qty))
 }
 
 /// Reads a time, taking `null` and `""` for none.

@@ -49,9 +49,9 @@ pub struct Run {
     /// Folder for journal, control socket and the embedded market's state [default: from the settings].
     #[arg(long, value_name = "FOLDER", global = true)]
     pub journal: Option<PathBuf>,
-    /// Print status lines less often (seconds of wall time between them).
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
-    pub status_every: u64,
+    /// Seconds of wall time between status lines (default: `engine.status_every` of the settings).
+    #[arg(long, value_name = "SECONDS")]
+    pub status_every: Option<u64>,
 }
 
 /// The commands.

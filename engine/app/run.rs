@@ -85,7 +85,8 @@ fn go(settings: &Settings, run: &cli::Run) -> anyhow::Result<ExitCode> {
         settings.strategy.structures.len(),
         engine.started_in.as_secs_f64()
     );
-    let every = Duration::from_secs(run.status_every.max(1));
+    let asked = run.status_every.map(|seconds| Duration::from_secs(seconds.max(1)));
+    let every = asked.unwrap_or(settings.engine.status_every);
     let watch = Watch { every, run_for: run.run_for, after_the_data: None };
     let engine = watch.over(engine, &stop);
     finish(engine, &folder)

@@ -3,10 +3,10 @@
 
 use crate::settings::Settings;
 use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
-use market::Symbol;
+use market::{RunId, Symbol};
 
 /// A symbol's seat that has heard nothing. `run` makes its proposals' ids unique for ever.
-pub fn underlying(settings: &strategy::Settings, symbol: Symbol, run: u32) -> UnderlyingSeat {
+pub fn underlying(settings: &strategy::Settings, symbol: Symbol, run: RunId) -> UnderlyingSeat {
     UnderlyingSeat::new(symbol, strategy::Underlying::new(symbol, run, settings.clone()))
 }
 
@@ -14,7 +14,7 @@ pub fn underlying(settings: &strategy::Settings, symbol: Symbol, run: u32) -> Un
 pub fn underlying_after(
     settings: &strategy::Settings,
     symbol: Symbol,
-    run: u32,
+    run: RunId,
     proposed: u32,
 ) -> UnderlyingSeat {
     let core = strategy::Underlying::new(symbol, run, settings.clone());
@@ -27,6 +27,6 @@ pub fn risk(settings: &Settings) -> RiskSeat {
 }
 
 /// The seat of execution, without orders.
-pub fn execution(settings: &Settings, run: u32) -> ExecutionSeat {
+pub fn execution(settings: &Settings, run: RunId) -> ExecutionSeat {
     ExecutionSeat::new(execution::Blotter::new(settings.execution.clone(), run))
 }

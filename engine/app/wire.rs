@@ -22,9 +22,9 @@ use live::office::{self, HistoryWish, Known, Office};
 use live::post::Bounds;
 use live::recover::Restored;
 use live::trading::{Parts, Switch, SymbolParts, Trading};
-use live::universe::{self, Wish};
+use live::universe::{self, Choice, Wish};
 use market::feed::{FeedName, FeedNote, FeedState};
-use market::{Contract, Label, Price, Symbol, Timestamp};
+use market::{Contract, Label, Price, RunId, Symbol, Timestamp};
 use risk::checks::Operator;
 use risk::command::Command;
 use std::collections::BTreeMap;
@@ -39,6 +39,17 @@ const VIEW_LETTERS: usize = 16_384;
 const GRACE_MIN: Duration = Duration::from_millis(60);
 /// Calendar days of history asked for before the feeds start.
 const HISTORY: HistoryWish = HistoryWish { minute_days: 12, daily_days: 3_660 };
+
+/// Requests a minute of the trading API for orders, and how many of them look-ups leave to submits and cancels.
+const ORDERS_PER_MINUTE: u32 = 80;
+const ORDERS_RESERVE: u32 = 50;
+/// Requests a minute of the trading API for everything else.
+const QUESTIONS_PER_MINUTE: u32 = 20;
+/// What the broker allows an account in a minute.
+const BROKER_PER_MINUTE: u32 = 200;
+// A full bucket that is emptied while it refills gives twice its rate in one minute.
+const _: () = assert!(2 * (ORDERS_PER_MINUTE + QUESTIONS_PER_MINUTE) <= BROKER_PER_MINUTE);
+const _: () = assert!(ORDERS_RESERVE < ORDERS_PER_MINUTE);
 
 /// What a run is started with.
 pub struct Start<'a> {
@@ -89,11 +100,12 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         )
     })?;
     let Opened { journal, pens, recovered } = opened;
-    let restored =
-        live::recover::restore(&recovered, seats::risk(settings), seats::execution(settings, recovered.run))
-            .with_context(|| {
-                format!("{}: the record of earlier runs cannot be read back", folder.display())
-            })?;
+    let restored = live::recover::restore(
+        &recovered,
+        seats::risk(settings),
+        seats::execution(settings, recovered.run_id()),
+    )
+    .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
     tell_recovery(&recovered, &restored, say);
     let clock = match place.time {
         Time::Led { speed } => Clock::following(greeting.now.max(restored.newest), speed),
@@ -102,13 +114,15 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let wish = wish(settings);
     let known = ask(office::know(&inquiry, greeting.now, &settings.symbols, &wish, HISTORY))
         .context("history and contracts cannot be fetched")?;
-    let chosen = if trade { choose(settings, &known, &restored, greeting.now, &wish) } else { Vec::new() };
+    let chosen = if trade { choose(&known, &restored, greeting.now, &wish) } else { Vec::new() };
 
     let letters = Arc::new(ArrayQueue::new(VIEW_LETTERS));
     let stop = Arc::new(AtomicBool::new(false));
     let (gaps, gaps_told) = tokio::sync::mpsc::unbounded_channel();
     let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
-    let run = recovered.run;
+    let run = recovered.run_id();
+    let activities_since = restored.risk.core().book().activities_since();
+    let activities_since = activities_since.unwrap_or_else(|| greeting.now.new_york().0);
     let operator = restored.risk.core().operator();
     let Restored { risk, execution, undelivered, positions, .. } = restored;
     let trading = Trading::start(Parts {
@@ -122,19 +136,21 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         bounds: Bounds { quotes_max: settings.engine.quotes_max, events_max: settings.engine.events_max },
         shards: settings.engine.shards,
         feeds: feeds(settings, &place, &chosen, trade),
-        broker: trade.then(|| broker_parts(settings, &place)),
+        broker: trade.then(|| broker_parts(settings, &place, run)),
         gaps,
         fatal: fatal(stop.clone()),
     })
     .context("the trading thread does not start")?;
 
-    let mut watch = Watch::new(settings.models.folder.clone());
+    let mut watch = Watch::new(settings.models.folder.clone(), settings.models.limits());
     install_models(settings, &mut watch, &trading, say)?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
-    let office =
-        open_office(settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock)?;
+    let past = Past { run, activities_since };
+    let office = open_office(
+        settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock, past,
+    )?;
     let (room, trouble) = Room::open(&folder, lines(&trading, &letters, &clock, &stop, journal.monitor()));
     if let Some(trouble) = trouble {
         say(trouble);
@@ -146,7 +162,19 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
     let opening = Some(greeting.account);
-    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place })
+    Ok(Engine {
+        room,
+        run: run.run(),
+        opening,
+        stop,
+        started_in,
+        clock,
+        trading,
+        journal,
+        office,
+        asks,
+        place,
+    })
 }
 
 impl Engine {
@@ -192,8 +220,22 @@ fn ask<T>(questions: impl Future<Output = T>) -> T {
     runtime.expect("a runtime needs a few file descriptors").block_on(questions)
 }
 
-fn rest_settings(settings: &Settings, place: &Place) -> RestSettings {
+/// What a REST client is for. The broker counts all requests of an account together, so the two clients of a running
+/// engine share what it allows.
+#[derive(Clone, Copy)]
+enum For {
+    /// Orders, and looking up what became of them.
+    Orders,
+    /// The office's questions.
+    Questions,
+}
+
+fn rest_settings(settings: &Settings, place: &Place, what: For) -> RestSettings {
     let embedded = place.venue.is_some();
+    let (trading, reserve) = match what {
+        For::Orders => (ORDERS_PER_MINUTE, ORDERS_RESERVE),
+        For::Questions => (QUESTIONS_PER_MINUTE, 0),
+    };
     RestSettings {
         trading_url: place.trading_url.clone(),
         data_url: place.data_url.clone(),
@@ -203,8 +245,8 @@ fn rest_settings(settings: &Settings, place: &Place) -> RestSettings {
             .unsigned_abs()
             .clamp(1_000_000_000, 10_000_000_000),
         connect_limit_ns: 5_000_000_000,
-        trading_per_minute: (!embedded).then_some(180),
-        trading_reserve: 60,
+        trading_per_minute: (!embedded).then_some(trading),
+        trading_reserve: reserve,
         data_per_minute: (!embedded).then_some(180),
         stock_feed: feed_of(&place.stock_ws_url),
         option_feed: feed_of(&place.option_ws_url),
@@ -216,16 +258,18 @@ fn feed_of(url: &str) -> String {
     url.rsplit('/').next().unwrap_or_default().to_string()
 }
 
-fn broker_parts(settings: &Settings, place: &Place) -> BrokerParts {
+fn broker_parts(settings: &Settings, place: &Place, run: RunId) -> BrokerParts {
     BrokerParts {
-        rest: rest_settings(settings, place),
+        rest: rest_settings(settings, place, For::Orders),
+        run,
         keys: place.keys.clone(),
         wait_for_sync: settings.journal.durability == journal::Durability::Power,
     }
 }
 
 fn inquiry(settings: &Settings, place: &Place) -> anyhow::Result<Inquiry> {
-    Ok(Inquiry::new(broker_parts(settings, place).client()?))
+    // Before anything is traded the share of the orders is free.
+    Ok(Inquiry::new(live::broker::client(rest_settings(settings, place, For::Orders), &place.keys)?))
 }
 
 /// Opens the journal of a folder: takes its lock, and drains what a dead run left.
@@ -286,7 +330,6 @@ fn wish(settings: &Settings) -> Wish {
 }
 
 fn choose(
-    settings: &Settings,
     known: &BTreeMap<Symbol, Known>,
     restored: &Restored,
     now: Timestamp,
@@ -298,20 +341,20 @@ fn choose(
         .iter()
         .flat_map(|p| p.legs.iter().filter_map(|leg| leg.instrument.contract()))
         .collect();
-    let mut chosen = Vec::new();
-    for symbol in &settings.symbols {
-        let Some(known) = known.get(symbol) else { continue };
-        let listed: Vec<Contract> = known.listed.iter().map(|(contract, _)| *contract).collect();
-        let mine: Vec<Contract> = held.iter().filter(|c| c.root == *symbol).copied().collect();
-        let spot = known.spot.unwrap_or(Price::ZERO);
-        chosen.extend(universe::choose(spot, today, &listed, &mine, wish));
-    }
-    chosen
+    let worked = restored.execution.core().orders().filter(|order| !order.is_done());
+    let worked = worked.flat_map(|order| &order.proposal().legs).filter_map(|leg| leg.instrument.contract());
+    let kept: Vec<Contract> = held.into_iter().chain(worked).collect();
+    let listed: Vec<(Symbol, Option<Price>, Vec<Contract>)> = known
+        .iter()
+        .map(|(symbol, known)| (*symbol, known.spot, known.listed.iter().map(|(c, _)| *c).collect()))
+        .collect();
+    let choices = listed.iter().map(|(symbol, spot, listed)| Choice { symbol: *symbol, spot: *spot, listed });
+    universe::choose_all(choices, today, &kept, &[], wish)
 }
 
 fn symbol_parts(
     settings: &Settings,
-    run: u32,
+    run: RunId,
     asks: &tokio::sync::mpsc::UnboundedSender<office::Ask>,
 ) -> Vec<SymbolParts> {
     let parts = |symbol: &Symbol| {
@@ -472,6 +515,13 @@ fn lines(
     }
 }
 
+/// What the office must know of earlier runs.
+#[derive(Clone, Copy)]
+struct Past {
+    run: RunId,
+    activities_since: market::Date,
+}
+
 #[expect(clippy::too_many_arguments, reason = "each is a line to somewhere; a struct would only rename them")]
 fn open_office(
     settings: &Settings,
@@ -484,17 +534,19 @@ fn open_office(
     known: BTreeMap<Symbol, Known>,
     chosen: Vec<Contract>,
     clock: &Clock,
+    past: Past,
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
-    let broker = broker_parts(settings, place);
+    let (rest, keys) = (rest_settings(settings, place, For::Questions), place.keys.clone());
     let addresses = trading.addresses.clone();
     let switch = trading.switch.clone();
+    let (models_every, reconcile_every) = (settings.models.check_every, settings.engine.reconcile_every);
     let (letters, clock, wish) = (letters.clone(), clock.clone(), wish(settings));
     let listed =
         known.into_iter().map(|(s, k)| (s, k.listed.into_iter().map(|(c, _)| c).collect())).collect();
     let work = move || {
         ask(async move {
             // The same parts made a client before; they do so again.
-            let Ok(rest) = broker.client() else { return };
+            let Ok(rest) = live::broker::client(rest, &keys) else { return };
             let parts = office::Parts {
                 rest: Inquiry::new(rest),
                 clock,
@@ -504,6 +556,10 @@ fn open_office(
                 asks,
                 letters,
                 models,
+                models_every,
+                reconcile_every,
+                run: past.run,
+                activities_since: past.activities_since,
                 wish,
                 listed,
                 history: HISTORY,

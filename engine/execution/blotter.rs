@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use market::alert::{AlertNote, Severity};
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::order::{Outcome, Report, Request};
-use market::{OrderId, Timestamp};
+use market::{OrderId, RunId, Timestamp};
 use portfolio::notes::{DoneNote, Ending, FillNote};
 use portfolio::proposal::{ProposalId, Purpose};
 use risk::{Cleared, HaltNote};
@@ -36,23 +36,25 @@ pub enum Said {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Blotter {
     settings: Settings,
-    run: u32,
+    run: RunId,
     orders: BTreeMap<ProposalId, Order>,
     ids: BTreeMap<OrderId, ProposalId>,
     live: BTreeSet<ProposalId>,
     done: VecDeque<ProposalId>,
-    unknown: VecDeque<OrderId>,
+    /// Ids nobody knows, with when they were last taken back.
+    unknown: VecDeque<(OrderId, Option<Timestamp>)>,
     linked: bool,
     /// Market feeds that are lost: stocks, options.
     blind: [bool; 2],
 }
 
 impl Blotter {
-    /// No orders yet. `run` numbers the engine's starts; an id nobody knows is told with it.
-    pub fn new(settings: Settings, run: u32) -> Self {
+    /// No orders yet. `run` is this start of the engine: by it an order of ours that is not on record is told from
+    /// anybody else's.
+    pub fn new(settings: Settings, run: impl Into<RunId>) -> Self {
         Self {
             settings,
-            run,
+            run: run.into(),
             orders: BTreeMap::new(),
             ids: BTreeMap::new(),
             live: BTreeSet::new(),
@@ -219,20 +221,34 @@ impl Blotter {
         }
     }
 
+    /// An order nobody here knows: told once. One of our own that works (its record was lost with a torn ring or a
+    /// power cut) is taken back, again whenever it turns up after the time a cancel may take.
     fn unknown(&mut self, now: Timestamp, report: &Report, out: &mut Vec<Said>) {
-        if self.unknown.contains(&report.id) {
+        let lives = matches!(report.outcome, Outcome::Accepted | Outcome::Working);
+        let is_ours = self.run.owns(&report.id);
+        let known = self.unknown.iter_mut().find(|(id, _)| *id == report.id);
+        let taken_back = known.as_ref().and_then(|(_, at)| *at);
+        let is_due = taken_back.is_none_or(|at| now.since(at) >= self.settings.request_timeout_ns);
+        let take_back = (lives && is_ours && is_due).then_some(now);
+        if take_back.is_some() {
+            out.push(Said::Request(Request::Cancel { id: report.id }));
+        }
+        if let Some((_, at)) = known {
+            *at = take_back.or(*at);
             return;
         }
-        self.unknown.push_back(report.id);
+        self.unknown.push_back((report.id, take_back));
         if self.unknown.len() > UNKNOWN_KEPT {
             self.unknown.pop_front();
         }
         let severity = match report.outcome {
             Outcome::Filled(_) => Severity::Critical,
+            _ if take_back.is_some() => Severity::Critical,
             _ => Severity::Warning,
         };
         let mut act = Acting { now, settings: &self.settings, linked: self.linked, out };
-        let detail = format_args!("{} is no order of run {}", report.id, self.run);
-        act.alert(severity, "unknown_order", detail);
+        let (id, run) = (report.id, self.run);
+        let done = if take_back.is_some() { ": taken back" } else { "" };
+        act.alert(severity, "unknown_order", format_args!("{id} is no order of {run}{done}"));
     }
 }

@@ -4,17 +4,22 @@
 //! arrival.
 
 use crate::blotter::Said;
-use crate::fills::Fills;
+use crate::fills::{Fills, Unclear};
 use crate::settings::Settings;
 use crate::walk::Walk;
 use market::alert::{AlertNote, Severity};
 use market::order::{Execution, Outcome, Pricing, ReasonText, Report, Request, Ticket};
+use market::time::DAY;
 use market::{Label, OrderId, Price, Timestamp};
 use portfolio::notes::{DoneNote, Ending, FillNote};
 use portfolio::{Proposal, Purpose};
 
 /// Look-ups that must answer "not found" before it is believed.
 const MISSES_MAX: u32 = 2;
+/// The same for an order that the venue had taken: one that vanishes is rather an error of the answer.
+const VANISHED_MAX: u32 = 6;
+/// Look-ups in a row after executions that did not add up.
+const UNCLEAR_MAX: u32 = 3;
 /// The longest wait between look-ups, in multiples of the first.
 const SLOWEST: u32 = 10;
 /// Every so many look-ups of an order, all its attempts are looked up.
@@ -63,6 +68,8 @@ pub struct Attempt {
     /// Where it stands.
     pub life: Life,
     fills: Fills,
+    /// The attempt whose place it was to take.
+    of: Option<usize>,
 }
 
 /// An order's life. Instants are those at which waiting ends.
@@ -152,6 +159,12 @@ pub struct Order {
     missed: bool,
     /// True after a restart: nothing is submitted again.
     stale: bool,
+    /// True once the venue proved that it has, or had, some of it: nothing is submitted again.
+    arrived: bool,
+    /// Executions in a row that did not add up.
+    unclear: u32,
+    /// When its end was told.
+    over_at: Option<Timestamp>,
 }
 
 impl Order {
@@ -174,6 +187,9 @@ impl Order {
             told: false,
             missed: false,
             stale: false,
+            arrived: false,
+            unclear: 0,
+            over_at: None,
         };
         if act.linked {
             order.submit(act);
@@ -248,6 +264,8 @@ impl Order {
         match self.stage {
             Stage::Wanted { .. } => self.submit(act),
             Stage::Done(_) if self.filled >= self.proposal.units => {}
+            // Orders live for a day: what is older was settled by the comparison of holdings.
+            Stage::Done(_) if self.over_at.is_some_and(|at| act.now.since(at) > DAY) => {}
             Stage::Done(_) => self.look_over(act),
             Stage::Requested { .. }
             | Stage::Working
@@ -279,10 +297,9 @@ impl Order {
             }
             Outcome::Canceled => self.advance(index, Life::Canceled, act),
             Outcome::Expired => self.advance(index, Life::Expired, act),
-            Outcome::Rejected { reason, .. } if is_duplicate(reason) => return self.doubt(act),
             Outcome::Rejected { .. } => self.advance(index, Life::Rejected, act),
             Outcome::Replaced { by } => self.replaced(index, *by, act),
-            Outcome::ReplaceRejected { .. } => self.replace_rejected(),
+            Outcome::ReplaceRejected { .. } => self.replace_rejected(index),
             Outcome::CancelRejected { .. } => return self.cancel_rejected(act),
             Outcome::NotFound if !self.not_found(index, act) => return,
             Outcome::NotFound => {}
@@ -306,6 +323,8 @@ impl Order {
         }
         let revived = attempt.life == Life::Missing && life.is_live();
         attempt.life = life;
+        self.arrived |= life != Life::Rejected;
+        let attempt = &self.attempts[index];
         let id = attempt.id;
         if life == Life::Working {
             let earlier = self.attempts[..index].iter_mut().filter(|a| a.life.is_live());
@@ -323,7 +342,13 @@ impl Order {
     fn fill(&mut self, index: usize, execution: &Execution, at: Timestamp, act: &mut Acting<'_>) {
         let carry = act.settings.fills_carry_over;
         let fills = if carry { &mut self.fills } else { &mut self.attempts[index].fills };
-        let Some(execution) = fills.book(execution) else { return };
+        let execution = match fills.book(execution, &self.proposal.legs) {
+            Ok(Some(execution)) => execution,
+            Ok(None) => return,
+            Err(why) => return self.unclear(index, why, act),
+        };
+        self.unclear = 0;
+        self.arrived = true;
         self.filled += execution.units;
         let order = self.attempts[index].id;
         if self.told {
@@ -341,6 +366,20 @@ impl Order {
         act.out.push(Said::Fill(FillNote { proposal, order, execution, arrival_mid, at }));
     }
 
+    /// An execution that does not add up is not booked; the venue is asked for the sum of all.
+    fn unclear(&mut self, index: usize, why: Unclear, act: &mut Acting<'_>) {
+        let id = self.attempts[index].id;
+        act.alert(Severity::Critical, "fill_unclear", format_args!("{id}: {why}"));
+        if why == Unclear::Stranger {
+            // The venue has something else under our id, and would have refused ours.
+            return self.advance(index, Life::Rejected, act);
+        }
+        self.unclear += 1;
+        if self.unclear <= UNCLEAR_MAX {
+            act.request(Request::LookUp { id });
+        }
+    }
+
     fn replaced(&mut self, index: usize, by: OrderId, act: &mut Acting<'_>) {
         let known = self.attempts.iter().position(|a| a.id == by);
         // A venue that does not name it means the one we asked for last.
@@ -354,7 +393,8 @@ impl Order {
                     return self.advance(index, Life::Replaced, act);
                 }
                 let limit = self.attempts[index].limit;
-                self.attempts.push(Attempt { id: by, limit, life: Life::Requested, fills: Fills::default() });
+                let (life, fills) = (Life::Requested, Fills::default());
+                self.attempts.push(Attempt { id: by, limit, life, fills, of: Some(index) });
                 self.attempts.len() - 1
             }
         };
@@ -362,13 +402,13 @@ impl Order {
         self.advance(successor, Life::Accepted, act);
     }
 
-    /// The replacement asked for last is dead; the order it should have replaced works on. The report names the
-    /// old order, so an old repeat of it looks the same: a report of the new one brings it back to life.
-    fn replace_rejected(&mut self) {
-        if let [.., _, last] = &mut self.attempts[..]
-            && matches!(last.life, Life::Requested | Life::Accepted)
-        {
-            last.life = Life::Missing;
+    /// The replacement last asked for in place of this order is dead; the order works on. An old repeat looks the
+    /// same: a report of the new one brings it back to life.
+    fn replace_rejected(&mut self, index: usize) {
+        let waits =
+            |a: &&mut Attempt| a.of == Some(index) && matches!(a.life, Life::Requested | Life::Accepted);
+        if let Some(refused) = self.attempts.iter_mut().rev().find(waits) {
+            refused.life = Life::Missing;
         }
     }
 
@@ -391,9 +431,14 @@ impl Order {
             _ => (false, 0, 0),
         };
         let misses = misses + u32::from(asked);
-        let believed = misses >= MISSES_MAX;
+        let was_there = self.attempts[index].life > Life::Requested;
+        let believed = misses >= if was_there { VANISHED_MAX } else { MISSES_MAX };
         if believed {
             self.attempts[index].life = Life::Missing;
+        }
+        if believed && was_there {
+            let id = self.attempts[index].id;
+            act.alert(Severity::Critical, "order_vanished", format_args!("the venue no longer knows {id}"));
         }
         if asked || tries == 0 {
             let misses = if believed { 0 } else { misses };
@@ -435,7 +480,10 @@ impl Order {
     fn conclude(&mut self, act: &mut Acting<'_>) {
         let has = |life| self.attempts.iter().any(|a| a.life == life);
         let never_there = self.attempts.iter().all(|a| a.life == Life::Missing);
-        let again = self.ending.is_none() && !self.stale && self.submissions < act.settings.submissions_max;
+        let again = self.ending.is_none()
+            && !self.stale
+            && !self.arrived
+            && self.submissions < act.settings.submissions_max;
         if never_there && again && act.linked {
             return self.submit(act);
         }
@@ -451,6 +499,7 @@ impl Order {
 
     fn finish(&mut self, ending: Ending, act: &mut Acting<'_>) {
         self.stage = Stage::Done(ending);
+        self.over_at = self.over_at.or(Some(act.now));
         if std::mem::replace(&mut self.told, true) {
             return;
         }
@@ -469,7 +518,7 @@ impl Order {
     fn submit(&mut self, act: &mut Acting<'_>) {
         let limit = self.walk.price(self.step);
         if self.attempts.is_empty() {
-            self.attempts.push(self.attempt(0, limit));
+            self.attempts.push(self.attempt(None, limit));
         }
         let attempt = &mut self.attempts[0];
         attempt.life = Life::Requested;
@@ -503,7 +552,7 @@ impl Order {
         if working.life != Life::Working || working.limit == limit {
             return;
         }
-        let (id, new) = (working.id, self.attempt(self.attempts.len(), limit));
+        let (id, new) = (working.id, self.attempt(Some(index), limit));
         act.request(Request::Replace { id, new_id: new.id, limit });
         self.attempts.push(new);
         self.stage = Stage::Replacing { until: act.timeout() };
@@ -574,13 +623,8 @@ impl Order {
         self.attempts.iter().rposition(|a| a.life.is_live())
     }
 
-    fn attempt(&self, number: usize, limit: Price) -> Attempt {
-        let id = OrderId::format(format_args!("{}.{number}", self.proposal.id));
-        Attempt { id, limit, life: Life::Requested, fills: Fills::default() }
+    fn attempt(&self, of: Option<usize>, limit: Price) -> Attempt {
+        let id = OrderId::fold(format_args!("{}.{}", self.proposal.id, self.attempts.len()));
+        Attempt { id, limit, life: Life::Requested, fills: Fills::default(), of }
     }
-}
-
-/// The venue has an order of this id already: the first submission arrived after all.
-fn is_duplicate(reason: &ReasonText) -> bool {
-    reason.as_str().contains("must be unique")
 }

@@ -9,7 +9,7 @@ use market::order::{
     Ticket,
 };
 use market::time::SECOND;
-use market::{Date, Instrument, Label, Money, OrderId, Price, Symbol, Timestamp};
+use market::{Date, Instrument, Label, Money, OrderId, Price, RunId, Symbol, Timestamp};
 use portfolio::notes::{DoneNote, FillNote};
 use portfolio::{ExitReason, Proposal, Purpose};
 use proptest::prelude::*;
@@ -247,8 +247,8 @@ fn an_unclear_answer_is_looked_up_and_never_sent_twice_in_doubt() {
     assert_eq!((b.now, b.words()), (at(1), vec!["look up w1.SPY.1.0".to_string()]));
     b.report("w1.SPY.1.0", Outcome::NotFound);
     assert_eq!(b.words(), ["submit w1.SPY.1.0 2 at -1.20"], "the same id: the venue would refuse a second");
-    let twice = Outcome::Rejected { code: 40_010_001, reason: reason("client_order_id must be unique") };
-    b.report("w1.SPY.1.0", twice);
+    // The venue has the id already, which the client tells as an unclear answer.
+    b.report("w1.SPY.1.0", Outcome::Unknown);
     assert_eq!(b.words(), ["look up w1.SPY.1.0"], "so it arrived after all");
     b.report("w1.SPY.1.0", Outcome::Working);
     assert_eq!(b.stage(), Stage::Working);
@@ -371,10 +371,110 @@ fn a_nameless_successor_is_the_one_asked_for() {
 #[test]
 fn strangers_are_told_once_and_clearing_twice_does_nothing() {
     let mut b = Bench::with(&spread("w1.SPY.1", 2));
-    b.report("w0.SPY.9.0", Outcome::Working);
-    b.report("w0.SPY.9.0", Outcome::Canceled);
+    b.report("by-hand", Outcome::Working);
+    b.report("by-hand", Outcome::Canceled);
     b.blotter.on_cleared(b.now, &cleared(&spread("w1.SPY.1", 2)), &mut b.said);
     assert_eq!(b.words()[1..], ["alert unknown_order", "alert cleared_twice"]);
+}
+
+/// A torn ring or a power cut: the venue has an order of ours that no record tells of.
+#[test]
+fn an_order_of_ours_that_is_not_on_record_is_taken_back() {
+    let mut b = Bench::new(settings());
+    b.blotter = Blotter::new(settings(), RunId::new(123_456, 12));
+    let lost = "w02n9c-11.SPY.9.0";
+    b.report(lost, Outcome::Accepted);
+    b.report(lost, Outcome::Working);
+    assert_eq!(b.words(), [format!("cancel {lost}"), "alert unknown_order".to_string()]);
+    b.now = at(30);
+    b.report(lost, Outcome::Working);
+    assert_eq!(b.words(), [format!("cancel {lost}")], "the cancel was lost");
+    b.report("w0aaaa-12.SPY.1.0", Outcome::Working);
+    assert_eq!(b.words(), ["alert unknown_order"], "another engine's");
+}
+
+/// An execution that cannot be booked is asked for again, and not for ever.
+#[test]
+fn an_execution_that_does_not_add_up_is_looked_up() {
+    let mut b = Bench::with(&spread("w1.SPY.1", 3));
+    b.report("w1.SPY.1.0", Outcome::Working);
+    b.words();
+    b.report("w1.SPY.1.0", filled(1, 2, 0));
+    assert_eq!(b.words(), ["alert fill_unclear", "look up w1.SPY.1.0"]);
+    b.report("w1.SPY.1.0", filled(2, 2, 2));
+    assert_eq!(b.words(), ["fill w1.SPY.1.0 2"]);
+    b.report("w1.SPY.1.0", filled(3, 2, 3));
+    assert_eq!(b.words(), ["alert fill_unclear", "look up w1.SPY.1.0"], "half of it is booked");
+    for _ in 0..5 {
+        b.report("w1.SPY.1.0", filled(3, 2, 3));
+    }
+    assert_eq!(b.words().iter().filter(|w| w.starts_with("look up")).count(), 2, "no storm");
+    b.report("w1.SPY.1.0", filled(4, 3, 3));
+    assert_eq!(b.words(), ["fill w1.SPY.1.0 1", "done w1.SPY.1 3/3 Filled"]);
+}
+
+#[test]
+fn what_fills_under_our_id_but_is_not_ours_is_not_booked() {
+    let mut b = Bench::with(&spread("w1.SPY.1", 1));
+    let mut other = execution(1, 1, 1);
+    other.legs[0].instrument = Instrument::parse("SPY260417P00550000").unwrap();
+    b.report("w1.SPY.1.0", Outcome::Filled(other));
+    assert_eq!(b.words()[1..], ["alert fill_unclear", "done w1.SPY.1 0/1 Rejected"]);
+}
+
+/// A second submission sends all units: never once some of them may be there.
+#[test]
+fn what_the_venue_had_is_never_submitted_again() {
+    let mut b = Bench::with(&spread("w1.SPY.1", 2));
+    b.report("w1.SPY.1.0", Outcome::Accepted);
+    b.words();
+    b.feed(FeedName::Orders, FeedState::Up);
+    for _ in 0..20 {
+        b.report("w1.SPY.1.0", Outcome::NotFound);
+        if b.blotter.deadline().is_none() {
+            break;
+        }
+        b.wake();
+    }
+    let said = b.words();
+    assert!(said.iter().all(|w| !w.starts_with("submit")), "{said:?}");
+    assert!(
+        said.iter().filter(|w| w.starts_with("look up")).count() > 4,
+        "two misses prove nothing: {said:?}"
+    );
+    assert!(
+        said.ends_with(&["alert order_vanished".into(), "done w1.SPY.1 0/2 Canceled".into()]),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_refused_replacement_is_the_one_of_the_order_named() {
+    let mut b = Bench::with(&spread("w1.SPY.1", 2));
+    b.report("w1.SPY.1.0", Outcome::Working);
+    b.wake();
+    b.report("w1.SPY.1.1", Outcome::Working);
+    b.wake();
+    assert_eq!(b.words().last().map(String::as_str), Some("replace w1.SPY.1.1 by w1.SPY.1.2 at -1.15"));
+    // A late repeat about the first order says nothing of the replacement under way.
+    b.report("w1.SPY.1.0", Outcome::ReplaceRejected { reason: reason("order is not open") });
+    let life = |b: &Bench| b.blotter.orders().next().unwrap().attempts()[2].life;
+    assert_eq!(life(&b), Life::Requested);
+    b.report("w1.SPY.1.1", Outcome::ReplaceRejected { reason: reason("order is not open") });
+    assert_eq!(life(&b), Life::Missing);
+}
+
+#[test]
+fn orders_that_ended_long_ago_are_not_looked_up_again() {
+    let mut b = Bench::with(&spread("w1.SPY.1", 2));
+    b.report("w1.SPY.1.0", Outcome::Canceled);
+    b.words();
+    b.now = at(3_600);
+    b.feed(FeedName::Orders, FeedState::Up);
+    assert_eq!(b.words(), ["look up w1.SPY.1.0"]);
+    b.now = at(2 * 86_400);
+    b.feed(FeedName::Orders, FeedState::Up);
+    assert!(b.words().is_empty());
 }
 
 #[test]
@@ -461,8 +561,7 @@ impl Venue {
 
     fn submit(&mut self, ticket: Ticket) {
         if self.orders.contains_key(&ticket.id) {
-            let text = reason("client_order_id must be unique");
-            return self.say(ticket.id, Outcome::Rejected { code: 40_010_001, reason: text });
+            return self.say(ticket.id, Outcome::Unknown);
         }
         let order = VenueOrder { units: ticket.units, base: 0, filled: 0, replaced_by: None, ended: None };
         self.orders.insert(ticket.id, order);

@@ -17,6 +17,8 @@ const BATCH: usize = 1024;
 pub struct Recovered {
     /// The number of the run that begins.
     pub run: u32,
+    /// The journal's nonce.
+    pub nonce: u64,
     /// Records that a killed run had left in its rings; they are in the tables now.
     pub drained: u64,
     /// Rings whose end did not check; each file is kept aside under the name given.
@@ -39,6 +41,11 @@ pub struct TornRing {
 }
 
 impl Recovered {
+    /// What the order ids of the run that begins start with.
+    pub fn run_id(&self) -> market::RunId {
+        market::RunId::new(self.nonce, self.run)
+    }
+
     /// Letters one seat heard in earlier runs, in order. Reads only these for risk and execution, the
     /// whole table for an underlying.
     pub fn letters(&self, seat: Address) -> Letters {

@@ -196,6 +196,17 @@ pub struct RunNote {
     pub at: Timestamp,
 }
 
+/// The seed of a run that is its journal's nonce.
+pub const NONCE: Label = Label::literal("journal");
+
+impl RunNote {
+    /// What its order ids begin with. Runs on record from before there were nonces have none.
+    pub fn run_id(&self) -> market::RunId {
+        let nonce = self.seeds.iter().find(|(name, _)| *name == NONCE).map_or(0, |(_, nonce)| *nonce);
+        market::RunId::new(nonce, self.run)
+    }
+}
+
 /// What can happen to a run.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,

@@ -85,6 +85,20 @@ impl Store {
         Ok(run as u32)
     }
 
+    /// The nonce of this journal, drawn when it is first asked for: it tells our orders from those of another
+    /// journal on the same account. Never 0.
+    pub fn nonce(&mut self) -> Result<u64, Fault> {
+        let fault = tables::fault("draw the journal's nonce", self.map_bytes);
+        let mut txn = self.env.write_txn().map_err(&fault)?;
+        if let Some(nonce) = self.tables.meta.get(&txn, tables::META_NONCE).map_err(&fault)? {
+            return Ok(nonce);
+        }
+        let nonce = drawn();
+        self.tables.meta.put(&mut txn, tables::META_NONCE, &nonce).map_err(&fault)?;
+        txn.commit().map_err(&fault)?;
+        Ok(nonce)
+    }
+
     /// The newest run, when it has not noted its end.
     pub fn unended_run(&self) -> Result<Option<u32>, Fault> {
         let reader = self.reader();
@@ -208,6 +222,12 @@ impl Store {
         self.pruned_to = pruned_to;
         Ok(doomed.len() as u64)
     }
+}
+
+/// From 1 up to [`market::run_id::NONCES`], by the system's randomness.
+fn drawn() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    1 + RandomState::new().hash_one(std::process::id()) % (u64::from(market::run_id::NONCES) - 1)
 }
 
 #[cfg(test)]

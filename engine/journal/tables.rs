@@ -7,7 +7,7 @@
 //! | `seats` | seat (1 risk, 2 execution), sequence number | nothing: what the seat heard |
 //! | `orders` | order id padded to 40, sequence number | nothing: requests, reports and fills of it |
 //! | `forecasts` | symbol padded to 8, sequence number | nothing |
-//! | `meta` | `schema`, `last_run`, `ended_run`, `last_seq`, `pruned_to` | number |
+//! | `meta` | `schema`, `last_run`, `ended_run`, `last_seq`, `pruned_to`, `nonce` | number |
 
 use crate::{Body, Fault, Kind, LetterKind, Record};
 use desk::{Address, Letter};
@@ -27,6 +27,8 @@ pub const META_ENDED: &str = "ended_run";
 pub const META_SEQ: &str = "last_seq";
 /// The `meta` key below which market inputs have been forgotten.
 pub const META_PRUNED: &str = "pruned_to";
+/// The `meta` key of the nonce that tells the orders of this journal from those of any other.
+pub const META_NONCE: &str = "nonce";
 
 /// Bytes of an order key.
 pub const ORDER_KEY: usize = 48;

@@ -91,7 +91,7 @@ fn what_is_written_is_read_back_in_order_and_by_index() {
     let stored = records(&reader);
     let twice: Vec<_> = all.iter().flat_map(|e| [e.clone(), e.clone()]).collect();
     assert_eq!(letters(&reader), twice);
-    assert!(matches!(&stored[0].body, Body::Run(n) if n.event == RunEvent::Started && n.seeds.len() == 1));
+    assert!(matches!(&stored[0].body, Body::Run(n) if n.event == RunEvent::Started && n.seeds.len() == 2));
     let last = stored.last().expect("some");
     assert!(matches!(&last.body, Body::Run(n) if n.event == RunEvent::Ended { dropped: 0, refused: 0 }));
     assert_eq!(last.at, AT + 5);
@@ -106,6 +106,30 @@ fn what_is_written_is_read_back_in_order_and_by_index() {
     assert_eq!(reader.forecasts(SPY).expect("read").len(), 2);
     assert_eq!(reader.days().expect("read"), [(AT.new_york().0, 1, last.seq)]);
     assert_eq!((reader.last_run().expect("read"), reader.pruned_to().expect("read")), (1, 0));
+}
+
+/// Two journals on one account must never make the same order id; one journal makes the same again when it is rerun.
+#[test]
+fn a_journal_has_a_nonce_of_its_own_and_keeps_it() {
+    let (one, other) = (temp(), temp());
+    let start = |dir: &Path| {
+        let (journal, _pen, recovered) = open(dir, &settings());
+        journal.close(AT + 5).expect("closes");
+        recovered.run_id()
+    };
+    let (first, second, elsewhere) = (start(one.path()), start(one.path()), start(other.path()));
+    assert_ne!(first.to_string(), elsewhere.to_string(), "both are run 1");
+    let order = OrderId::fold(format_args!("{first}.SPY.1.0"));
+    assert!(second.owns(&order) && !elsewhere.owns(&order));
+    let reader = Reader::open(one.path()).expect("opens to read");
+    let begun: Vec<_> = records(&reader)
+        .into_iter()
+        .filter_map(|record| match record.body {
+            Body::Run(note) if note.event == RunEvent::Started => Some(note.run_id()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(begun, [first, second], "a rerun reads them from the record");
 }
 
 #[test]

@@ -257,12 +257,14 @@ impl Journal {
         note_the_dead(&mut store, &found, start)?;
         let last_seq = store.last_seq();
         let run = store.next_run()?;
-        let seeds = start.seeds.clone();
+        let nonce = store.nonce()?;
+        let mut seeds = start.seeds.clone();
+        seeds.push((crate::record::NONCE, nonce));
         let note = RunNote { run, event: RunEvent::Started, version: start.version, seeds, at: start.at };
         store.append_note(&note)?;
         let reader = store.reader();
         let (journal, pens) = begin(store, lock, settings, ring_dir, note)?;
-        let recovered = Recovered { run, drained: found.drained, torn: found.torn, last_seq, reader };
+        let recovered = Recovered { run, nonce, drained: found.drained, torn: found.torn, last_seq, reader };
         Ok(Opened { journal, pens, recovered })
     }
 

@@ -11,6 +11,7 @@ use alpaca::ids::VenueIds;
 use desk::letter::{Address, Envelope, Letter};
 use market::alert::Severity;
 use market::feed::{FeedName, FeedNote, FeedState};
+use market::order::Outcome;
 use market::quote::MarketEvent;
 use market::{Instrument, Symbol, Timestamp};
 use std::cell::RefCell;
@@ -190,6 +191,32 @@ pub struct OrderHands {
     gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
     /// Which order of ours is which of the venue's.
     ids: Rc<RefCell<VenueIds>>,
+    missed: Rc<RefCell<Missed>>,
+}
+
+/// Looking everything up again, but not for every unreadable update of a storm of them. Times are monotonic.
+#[derive(Debug, Default)]
+pub struct Missed {
+    last_ns: Option<u64>,
+    is_planned: bool,
+}
+
+/// Wall nanoseconds between two rounds of looking up.
+const MISSED_EVERY_NS: u64 = 2_000_000_000;
+
+impl Missed {
+    /// Something was missed: how long to wait before it is asked for, `None` when that is planned already.
+    pub fn plan(&mut self, now_ns: u64) -> Option<u64> {
+        if std::mem::replace(&mut self.is_planned, true) {
+            return None;
+        }
+        Some(self.last_ns.map_or(0, |last| (last + MISSED_EVERY_NS).saturating_sub(now_ns)))
+    }
+
+    /// It is asked for now.
+    pub fn asked(&mut self, now_ns: u64) {
+        (self.last_ns, self.is_planned) = (Some(now_ns), false);
+    }
 }
 
 impl OrderHands {
@@ -200,7 +227,7 @@ impl OrderHands {
         gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
         ids: Rc<RefCell<VenueIds>>,
     ) -> Self {
-        Self { floor, dependents, gaps, ids }
+        Self { floor, dependents, gaps, ids, missed: Rc::default() }
     }
 
     /// The floor.
@@ -210,19 +237,26 @@ impl OrderHands {
 
     /// One update of the stream: to execution as a report.
     pub fn update(&mut self, received_ns: u64, update: &alpaca::orders::TradeUpdate) {
-        match self.ids.borrow_mut().report(update) {
+        let told = self.ids.borrow_mut().report(update);
+        match told {
             Ok(Some(report)) => {
+                // A fill of an order that this run did not send: perhaps nobody knows it, and holdings will tell.
+                let is_strange =
+                    matches!(report.outcome, Outcome::Filled(_)) && !self.ids.borrow().was_sent(report.id);
                 self.floor.clock.observe(report.at);
                 let at = self.floor.clock.now();
                 let letter = Letter::Report(report);
                 let envelope = Envelope { from: Address::Venue, to: Address::Execution, at, letter };
                 self.floor.deliver(envelope, received_ns);
+                if is_strange {
+                    self.ask_again();
+                }
             }
             Ok(None) => {}
             Err(fault) => {
                 let alert = format_args!("{fault}; asking the broker for all orders");
                 self.floor.alert(Severity::Warning, "order_update_unreadable", alert);
-                self.ask_again();
+                self.missed_some();
             }
         }
     }
@@ -235,9 +269,43 @@ impl OrderHands {
         }
     }
 
+    /// An update could not be read: it may have been a fill. Execution looks every order up, as after a reconnect,
+    /// and the office compares holdings.
+    pub fn missed_some(&self) {
+        let Some(wait_ns) = self.missed.borrow_mut().plan(monotonic_ns()) else { return };
+        let (missed, floor, gaps) = (self.missed.clone(), self.floor.clone(), self.gaps.clone());
+        actix_rt::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_nanos(wait_ns)).await;
+            missed.borrow_mut().asked(monotonic_ns());
+            tell_state(&floor, FeedName::Orders, FeedState::Up, &[Address::Execution]);
+            ask_office(&floor, &gaps);
+        });
+    }
+
     fn ask_again(&self) {
-        let now = self.floor.clock.now();
-        // The office may be gone during an orderly stop.
-        let _ = self.gaps.send(Gap { feed: FeedName::Orders, from: now, to: now });
+        ask_office(&self.floor, &self.gaps);
+    }
+}
+
+fn ask_office(floor: &Floor, gaps: &tokio::sync::mpsc::UnboundedSender<Gap>) {
+    let now = floor.clock.now();
+    // The office may be gone during an orderly stop.
+    let _ = gaps.send(Gap { feed: FeedName::Orders, from: now, to: now });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_of_unreadable_updates_is_one_round_of_questions() {
+        let mut missed = Missed::default();
+        assert_eq!(missed.plan(5), Some(0), "at once");
+        assert_eq!(missed.plan(6), None);
+        missed.asked(7);
+        assert_eq!(missed.plan(8), Some(MISSED_EVERY_NS - 1), "what came after is asked for too");
+        assert!((0..100).all(|n| missed.plan(9 + n).is_none()));
+        missed.asked(7 + MISSED_EVERY_NS);
+        assert_eq!(missed.plan(9 * MISSED_EVERY_NS), Some(0));
     }
 }

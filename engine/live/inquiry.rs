@@ -3,7 +3,7 @@
 
 use alpaca::orders::BadOrder;
 use alpaca::rest::{Rest, RestError};
-use market::order::{Account, ActivityNote, Holding};
+use market::order::{Account, ActivityNote, Holding, Report};
 use market::quote::{Bar, OpenInterest, Timeframe};
 use market::{Contract, Date, Instrument, Price, Symbol, Timestamp};
 
@@ -16,6 +16,24 @@ pub enum Unanswered {
     /// The answer holds a row that cannot be read.
     #[error("the broker's answer cannot be read: {0}")]
     Row(#[from] BadOrder),
+}
+
+/// An open order.
+#[derive(Clone, Debug)]
+pub struct OpenOrder {
+    /// That it is open, in our words; `None` when its id is none that we could have made.
+    pub report: Option<Report>,
+    /// The option contracts it trades.
+    pub contracts: Vec<Contract>,
+}
+
+impl OpenOrder {
+    fn of(order: &alpaca::orders::Order) -> Self {
+        // Legs that cannot be read are legs we cannot listen to.
+        let legs = order.our_legs().unwrap_or_default();
+        let contracts = legs.iter().filter_map(|leg| leg.instrument.contract()).collect();
+        Self { report: order.answer(), contracts }
+    }
 }
 
 /// Asks.
@@ -43,6 +61,11 @@ impl Inquiry {
     pub async fn holdings(&self) -> Result<Vec<Holding>, Unanswered> {
         let rows = self.rest.positions().await?;
         Ok(rows.iter().map(alpaca::account::PositionBody::holding).collect::<Result<_, _>>()?)
+    }
+
+    /// Every order that is open, whoever sent it.
+    pub async fn open_orders(&self) -> Result<Vec<OpenOrder>, Unanswered> {
+        Ok(self.rest.open_orders().await?.iter().map(OpenOrder::of).collect())
     }
 
     /// What happened besides trading since the start of `date`, oldest first.

@@ -2,7 +2,7 @@
 //!
 //! [`trading`] builds the thread everything fast shares: [`floor`] (clock, journal, histograms, who sits where),
 //! [`seat_actor`] (one actor around any seat), [`post`] (letter boxes where overload is met), [`feed`] and
-//! [`feed_actor`] (one actor a connection), [`broker`] (orders out), [`shard`] (symbol seats elsewhere). Away from it
+//! [`feed_actor`] (one actor a connection), [`broker`] and [`flights`] (orders out), [`shard`] (symbol seats elsewhere). Away from it
 //! work [`office`] (slow questions, repairs, models) and [`control`] (views, histograms, the control socket).
 //! [`clock`] is the only file of the program that asks the time; [`recover`] is how a start begins.
 
@@ -12,6 +12,7 @@ pub mod clock;
 pub mod control;
 pub mod feed;
 pub mod feed_actor;
+pub mod flights;
 pub mod floor;
 pub mod floor_actor;
 pub mod inquiry;
@@ -19,6 +20,7 @@ pub mod models;
 pub mod office;
 pub mod post;
 pub mod recover;
+pub mod repair;
 pub mod seat_actor;
 pub mod shard;
 pub mod stages;

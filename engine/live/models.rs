@@ -20,6 +20,7 @@ pub struct Bundle {
 /// Watches `folder/NAME/VERSION/`.
 pub struct Watch {
     folder: PathBuf,
+    limits: onnx::Limits,
     /// Bundles looked at, by folder, with the newest change seen in them.
     seen: BTreeMap<PathBuf, SystemTime>,
     /// The model each timeframe has: a dropped file replaces it only when its version is higher.
@@ -27,9 +28,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A watch that has seen nothing.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder, seen: BTreeMap::new(), incumbents: BTreeMap::new() }
+    /// A watch that has seen nothing, and takes no model beyond the limits.
+    pub fn new(folder: PathBuf, limits: onnx::Limits) -> Self {
+        Self { folder, limits, seen: BTreeMap::new(), incumbents: BTreeMap::new() }
     }
 
     /// Looks for new or changed bundles; answers the timeframes that have a new model (the best version of each) and
@@ -43,7 +44,7 @@ impl Watch {
                 continue;
             }
             self.seen.insert(path.clone(), changed);
-            match onnx::load_dir(&path) {
+            match onnx::load_dir_within(&path, &self.limits) {
                 Ok(loaded) => self.consider(loaded, &mut sound),
                 Err(fault) => refused.push(fault.to_string()),
             }
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_has_no_models() {
-        let mut watch = Watch::new(PathBuf::from("/nowhere/at/all"));
+        let mut watch = Watch::new(PathBuf::from("/nowhere/at/all"), onnx::Limits::TABULAR);
         let (fresh, refused) = watch.look();
         assert!(fresh.is_empty() && refused.is_empty());
     }

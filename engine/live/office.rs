@@ -7,30 +7,29 @@ use crate::feed::Gap;
 use crate::floor::Deliver;
 use crate::inquiry::{Inquiry, Unanswered};
 use crate::models::Watch;
+use crate::repair::{self, Repairs};
 use crate::trading::{Addresses, Switch};
-use crate::universe::{self, Wish};
+use crate::universe::{self, Choice, Wish};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use market::alert::{AlertNote, Severity};
 use market::feed::{FeedName, FeedNote, FeedState};
-use market::order::{Account, ReasonText};
+use market::order::{Account, Holding, ReasonText};
 use market::quote::{Bar, MarketEvent, OpenInterest, Timeframe};
 use market::time::{DAY, MINUTE};
-use market::{Contract, Date, Label, Price, Symbol, Timestamp};
+use market::{Contract, Date, Label, Price, RunId, Symbol, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-/// How often the models folder is looked at.
-const MODELS_EVERY: Duration = Duration::from_secs(1);
 /// How often the broker may be asked for account and activities, in wall time: well inside 200 requests a minute.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Engine time after which account and activities are asked again.
 const ASK_EVERY_ENGINE_NS: i64 = MINUTE;
 /// Engine time after which the option subscription is looked at again.
 const RECENTRE_EVERY_NS: i64 = 30 * MINUTE;
-/// How far back activities are asked for: expiry rows of paper accounts come a day late, over a long weekend four.
+/// How far back beyond the last one recorded activities are asked for: expiry rows of paper accounts come a day late, over a long weekend four.
 const ACTIVITIES_DAYS: i32 = 5;
 
 /// Wall time left for the answers of look-ups before holdings are compared.
@@ -63,6 +62,14 @@ pub struct Parts {
     pub letters: Arc<ArrayQueue<Envelope>>,
     /// The models folder.
     pub models: Watch,
+    /// How often it is looked at.
+    pub models_every: Duration,
+    /// How often holdings and open orders are asked for.
+    pub reconcile_every: Duration,
+    /// Whose orders are ours.
+    pub run: RunId,
+    /// The newest date of which activities are on record: what came after is asked for.
+    pub activities_since: Date,
     /// What to listen to, the same for each underlying.
     pub wish: Wish,
     /// Contracts listed, by underlying.
@@ -159,6 +166,12 @@ pub struct Office {
     asked_date: Date,
     centred: Timestamp,
     centred_on: Vec<Contract>,
+    /// The date activities are known up to.
+    activities_since: Date,
+    /// What the broker told last, to ask again when it tells something else.
+    holdings: Option<Vec<Holding>>,
+    is_second_due: bool,
+    repairs: Repairs,
 }
 
 impl Office {
@@ -166,6 +179,10 @@ impl Office {
     pub fn new(parts: Parts, chosen: Vec<Contract>) -> Self {
         let now = parts.clock.now();
         Self {
+            activities_since: parts.activities_since,
+            holdings: None,
+            is_second_due: false,
+            repairs: Repairs::default(),
             parts,
             told: BTreeSet::new(),
             asked: now,
@@ -177,12 +194,19 @@ impl Office {
 
     /// Works until every line to it is closed.
     pub async fn work(mut self) {
-        let mut models = tokio::time::interval(MODELS_EVERY);
+        let mut models = tokio::time::interval(self.parts.models_every);
         let mut asks = tokio::time::interval(ASK_EVERY);
+        let mut holdings = tokio::time::interval(self.parts.reconcile_every);
+        // One question takes its time; what was missed meanwhile is not made up for.
+        for clock in [&mut models, &mut asks, &mut holdings] {
+            clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        }
+        // The start asks by itself.
+        holdings.reset();
         loop {
             tokio::select! {
                 gap = self.parts.gaps.recv() => match gap {
-                    Some(gap) => self.repair(gap).await,
+                    Some(gap) => self.repair_all(gap).await,
                     None => return,
                 },
                 ask = self.parts.asks.recv() => match ask {
@@ -192,6 +216,7 @@ impl Office {
                 },
                 _ = models.tick() => self.look_at_models(),
                 _ = asks.tick() => self.routine().await,
+                _ = holdings.tick() => self.ask_holdings_and_orders().await,
             }
         }
     }
@@ -201,6 +226,13 @@ impl Office {
     async fn routine(&mut self) {
         let now = self.parts.clock.now();
         let (date, _) = now.new_york();
+        if std::mem::take(&mut self.is_second_due) {
+            // Before a difference is called one, and before the account: the first answer may have crossed a fill, and
+            // cash is compared while they differ, though it holds fees that are told much later.
+            self.ask_activities().await;
+            self.ask_holdings().await;
+            self.is_second_due = false;
+        }
         if date != self.asked_date {
             self.asked_date = date;
             self.asked = now;
@@ -210,6 +242,9 @@ impl Office {
             self.asked = now;
             self.ask_account().await;
         }
+        for gap in self.repairs.due(now) {
+            self.repair(gap).await;
+        }
         if now.since(self.centred) >= RECENTRE_EVERY_NS {
             self.centred = now;
             self.recentre(date).await;
@@ -217,15 +252,19 @@ impl Office {
     }
 
     async fn ask_account(&mut self) {
-        self.ask_activities().await;
+        if !self.ask_activities().await {
+            // The first account opens a book: what happened before must have been told by then.
+            return;
+        }
         match self.parts.rest.account(self.parts.clock.now()).await {
             Ok(account) => self.to_risk(Letter::Account(account)),
             Err(fault) => self.trouble("account", &fault),
         }
     }
 
-    async fn ask_activities(&mut self) {
-        let after = self.asked_date.plus(-ACTIVITIES_DAYS);
+    /// True when they were told.
+    async fn ask_activities(&mut self) -> bool {
+        let after = self.activities_since.min(self.asked_date).plus(-ACTIVITIES_DAYS);
         match self.parts.rest.activities(after).await {
             Ok(notes) => {
                 for note in notes {
@@ -234,8 +273,40 @@ impl Office {
                         self.to_risk(Letter::Activity(note));
                     }
                 }
+                self.activities_since = self.asked_date;
+                true
             }
-            Err(fault) => self.trouble("activities", &fault),
+            Err(fault) => {
+                self.trouble("activities", &fault);
+                false
+            }
+        }
+    }
+
+    /// Between two full comparisons: without the account, whose cash holds fees before they are told.
+    async fn ask_holdings_and_orders(&mut self) {
+        self.ask_open_orders().await;
+        self.ask_activities().await;
+        self.ask_holdings().await;
+    }
+
+    /// Tells execution of every open order of ours: one it does not know is taken back.
+    async fn ask_open_orders(&mut self) -> Option<Vec<Contract>> {
+        match self.parts.rest.open_orders().await {
+            Ok(orders) => {
+                let ours = orders.iter().filter_map(|order| order.report.as_ref());
+                for report in ours.filter(|report| self.parts.run.owns(&report.id)) {
+                    let at = self.parts.clock.now();
+                    let letter = Letter::Report(report.clone());
+                    let envelope = Envelope { from: Address::Venue, to: Address::Execution, at, letter };
+                    self.parts.addresses.execution.do_send(Deliver { envelope, origin_ns: 0 });
+                }
+                Some(orders.into_iter().flat_map(|order| order.contracts).collect())
+            }
+            Err(fault) => {
+                self.trouble("open orders", &fault);
+                None
+            }
         }
     }
 
@@ -243,10 +314,20 @@ impl Office {
     async fn reconcile(&mut self) {
         // Look-ups of orders that were under way bring their fills first; else book and broker differ by them.
         tokio::time::sleep(LOOK_UPS_FIRST).await;
+        self.ask_open_orders().await;
         self.ask_account().await;
+        self.ask_holdings().await;
+    }
+
+    /// Holdings to risk. When they are not what they were, they are asked for once more soon.
+    async fn ask_holdings(&mut self) {
         match self.parts.rest.holdings().await {
-            Ok(holdings) if holdings.is_empty() => self.to_risk(Letter::NoHoldings),
             Ok(holdings) => {
+                self.is_second_due = self.holdings.as_ref() != Some(&holdings);
+                self.holdings = Some(holdings.clone());
+                if holdings.is_empty() {
+                    self.to_risk(Letter::NoHoldings);
+                }
                 let of = holdings.len() as u32;
                 for (index, holding) in holdings.into_iter().enumerate() {
                     self.to_risk(Letter::Holding { holding, index: index as u32, of });
@@ -279,21 +360,22 @@ impl Office {
     /// Chooses contracts anew around the prices of now, and changes the subscription when the choice changed.
     async fn recentre(&mut self, today: Date) {
         let symbols: Vec<Symbol> = self.parts.listed.keys().copied().collect();
-        let spots = match self.parts.rest.last_prices(&symbols).await {
-            Ok(spots) => spots,
+        let spots: BTreeMap<Symbol, Price> = match self.parts.rest.last_prices(&symbols).await {
+            Ok(spots) => spots.into_iter().collect(),
             Err(fault) => return self.trouble("latest trades", &fault),
         };
-        let held: Vec<Contract> = match self.parts.rest.holdings().await {
+        let mut kept: Vec<Contract> = match self.parts.rest.holdings().await {
             Ok(holdings) => holdings.iter().filter_map(|h| h.instrument.contract()).collect(),
             Err(fault) => return self.trouble("positions", &fault),
         };
-        let mut chosen = Vec::new();
-        for (symbol, spot) in spots {
-            let Some(listed) = self.parts.listed.get(&symbol) else { continue };
-            let mine: Vec<Contract> = held.iter().filter(|c| c.root == symbol).copied().collect();
-            chosen.extend(universe::choose(spot, today, listed, &mine, &self.parts.wish));
-        }
-        chosen.sort_unstable();
+        let Some(worked) = self.ask_open_orders().await else { return };
+        kept.extend(worked);
+        let choices = self.parts.listed.iter().map(|(symbol, listed)| Choice {
+            symbol: *symbol,
+            spot: spots.get(symbol).copied(),
+            listed,
+        });
+        let chosen = universe::choose_all(choices, today, &kept, &self.centred_on, &self.parts.wish);
         if !chosen.is_empty() && chosen != self.centred_on {
             self.centred_on.clone_from(&chosen);
             // The trading thread may be ending.
@@ -301,24 +383,46 @@ impl Office {
         }
     }
 
+    /// Repairs a gap and everything that came in behind it; however many gaps the order feed told of, the broker is
+    /// asked once.
+    async fn repair_all(&mut self, first: Gap) {
+        let mut gaps = vec![first];
+        while let Ok(more) = self.parts.gaps.try_recv() {
+            gaps.push(more);
+        }
+        for gap in coalesced(gaps) {
+            if gap.feed == FeedName::Orders {
+                self.reconcile().await;
+            } else {
+                self.repairs.plan(gap, self.parts.clock.now());
+                self.repair(gap).await;
+            }
+        }
+    }
+
     /// Fetches what a feed missed and marks the bars it fell into.
     async fn repair(&mut self, gap: Gap) {
-        if gap.feed == FeedName::Orders {
-            return self.reconcile().await;
-        }
         if gap.feed == FeedName::Stocks {
             let symbols: Vec<Symbol> = self.parts.addresses.symbols.iter().map(|(s, _)| *s).collect();
-            let from = Timestamp::from_ns(gap.from.ns().div_euclid(MINUTE) * MINUTE);
+            let from = repair::minute_of(gap.from);
             match self.parts.rest.bars(&symbols, Timeframe::Min1, from, gap.to).await {
                 Ok(bars) => {
-                    for (symbol, mut bar) in bars {
+                    let now = self.parts.clock.now();
+                    // What is still forming would overwrite the trades heard since.
+                    for (symbol, mut bar) in
+                        bars.into_iter().filter(|(_, b)| repair::is_finished(b.start, now))
+                    {
                         bar.repaired = true;
                         let event =
                             MarketEvent::Bar { symbol, timeframe: Timeframe::Min1, bar, updated: true };
                         self.to_symbol(symbol, Letter::Market(event));
                     }
                 }
-                Err(fault) => return self.trouble("bars of the gap", &fault),
+                Err(fault) => {
+                    let now = self.parts.clock.now();
+                    self.repairs.again(gap, now + MINUTE);
+                    return self.trouble("bars of the gap", &fault);
+                }
             }
         }
         let at = self.parts.clock.now();
@@ -394,6 +498,18 @@ impl Office {
     }
 }
 
+/// Gaps without repeats: one of the order feed is as good as many, since all of them ask for everything.
+fn coalesced(gaps: Vec<Gap>) -> Vec<Gap> {
+    let mut kept: Vec<Gap> = Vec::new();
+    for gap in gaps {
+        let told = |k: &Gap| *k == gap || (k.feed == FeedName::Orders && gap.feed == FeedName::Orders);
+        if !kept.iter().any(told) {
+            kept.push(gap);
+        }
+    }
+    kept
+}
+
 /// What the broker says of the account before anything starts, and the time there.
 #[derive(Clone, Copy, Debug)]
 pub struct Greeting {
@@ -411,4 +527,20 @@ pub async fn greet(rest: &Inquiry) -> Result<Greeting, Unanswered> {
     let now = rest.time().await?;
     let account = rest.account(now).await?;
     Ok(Greeting { account, now })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_gaps_of_the_order_feed_are_one_question() {
+        let gap =
+            |feed, s| Gap { feed, from: Timestamp::from_seconds(s), to: Timestamp::from_seconds(s + 1) };
+        let (stocks, orders) = (gap(FeedName::Stocks, 1), gap(FeedName::Orders, 1));
+        let mut gaps = vec![orders, stocks];
+        gaps.extend((2..500).map(|s| gap(FeedName::Orders, s)));
+        gaps.push(gap(FeedName::Stocks, 9));
+        assert_eq!(coalesced(gaps), [orders, stocks, gap(FeedName::Stocks, 9)]);
+    }
 }

@@ -162,7 +162,8 @@ async fn run(
 
     let keeper = FloorActor::new(floor.clone(), ticks).start();
     seated.floors.push(keeper.recipient());
-    let ids = Rc::new(RefCell::new(VenueIds::default()));
+    let ids = parts.broker.as_ref().map_or_else(VenueIds::default, |b| VenueIds::of(b.run));
+    let ids = Rc::new(RefCell::new(ids));
     let broker =
         parts.broker.and_then(|b| open_broker(b, &floor, execution.clone().recipient(), ids.clone()));
     if let Some(broker) = &broker {

@@ -1,7 +1,7 @@
 //! Which option contracts to listen to. A plan allows only so many quotes, a chain has thousands: near the money,
 //! near the days to expiry that the structures ask for, and always what is held.
 
-use market::{Contract, Date, Price};
+use market::{Contract, Date, Price, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What to listen to for one underlying.
@@ -49,6 +49,43 @@ pub fn choose(
     chosen.into_iter().collect()
 }
 
+/// One underlying to choose for.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// The underlying.
+    pub symbol: Symbol,
+    /// Its price, when it is known.
+    pub spot: Option<Price>,
+    /// What is listed.
+    pub listed: &'a [Contract],
+}
+
+/// Chooses for every underlying. What is `kept` (held, or in a working order) is always in; where no price is known,
+/// the choice `before` stays as it was. The answer is sorted.
+pub fn choose_all<'a>(
+    choices: impl Iterator<Item = Choice<'a>>,
+    today: Date,
+    kept: &[Contract],
+    before: &[Contract],
+    wish: &Wish,
+) -> Vec<Contract> {
+    let mut chosen = BTreeSet::new();
+    for Choice { symbol, spot, listed } in choices {
+        let of = |all: &[Contract]| -> Vec<Contract> {
+            all.iter().filter(|c| c.root == symbol).copied().collect()
+        };
+        let mine = of(kept);
+        match spot {
+            Some(spot) => chosen.extend(choose(spot, today, listed, &mine, wish)),
+            None => {
+                chosen.extend(of(before).into_iter().filter(|c| c.expiry >= today));
+                chosen.extend(mine);
+            }
+        }
+    }
+    chosen.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +122,23 @@ mod tests {
                 .filter(|c| **c != held)
                 .all(|c| (c.strike() - Price::from_cents(10_000)).abs() <= Price::from_cents(500))
         );
+    }
+
+    #[test]
+    fn without_a_price_the_choice_stays_and_what_is_worked_is_kept() {
+        let today = Date::literal(2026, 3, 16);
+        let wish = Wish { dte_min: 5, dte_max: 60, dte_target: 30, expiries_max: 2, contracts_max: 41 };
+        let all = listed(today);
+        let choice = |spot| Choice { symbol: Symbol::literal("SPY"), spot, listed: &all };
+        let before =
+            choose_all([choice(Some(Price::from_cents(10_000)))].into_iter(), today, &[], &[], &wish);
+        assert_eq!(before.len(), 40);
+        let far = *all.iter().find(|c| c.expiry == today.plus(90)).unwrap();
+        let unheard = choose_all([choice(None)].into_iter(), today, &[far], &before, &wish);
+        assert!(before.iter().all(|c| unheard.contains(c)), "one answer without it loses nothing");
+        assert!(unheard.contains(&far) && unheard.len() == 41);
+        let later = choose_all([choice(None)].into_iter(), today.plus(40), &[], &before, &wish);
+        assert!(later.iter().all(|c| c.expiry >= today.plus(40)) && !later.is_empty());
     }
 
     #[test]

@@ -13,11 +13,13 @@ pub mod money;
 pub mod order;
 pub mod product;
 pub mod quote;
+pub mod run_id;
 pub mod session;
 pub mod text;
 pub mod time;
 
 pub use contract::{Contract, Instrument, Right};
 pub use money::{Money, Price};
+pub use run_id::RunId;
 pub use text::{Label, OrderId, Symbol};
 pub use time::{Date, Timestamp};

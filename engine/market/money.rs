@@ -71,6 +71,9 @@ impl Price {
     pub fn nearest(dollars: f64) -> Option<Self> {
         if dollars.abs() <= 1e8 { Some(Self((dollars * 1e4).round() as i64)) } else { None }
     }
+    /// The largest price taken from outside, either way: 100 million dollars. Beyond it no product with a quantity
+    /// could be trusted to fit.
+    pub const LARGEST: Self = Self(100_000_000 * Self::PER_DOLLAR);
     /// Dollars, for analytics only.
     #[inline]
     pub fn dollars(self) -> f64 {

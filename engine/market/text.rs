@@ -94,7 +94,40 @@ impl<const N: usize> Text<N> {
         let _ = fmt::write(&mut cut, arguments);
         Self(cut.held)
     }
+
+    /// Writes `arguments` into an id: what does not fit is not cut but folded, so that two long ids that differ
+    /// anywhere stay apart. A folded id ends in `~` and seven characters drawn from the whole text.
+    pub fn fold(arguments: fmt::Arguments<'_>) -> Self {
+        struct Measure {
+            bytes: usize,
+            hash: u64,
+        }
+        impl fmt::Write for Measure {
+            fn write_str(&mut self, s: &str) -> fmt::Result {
+                self.bytes += s.len();
+                // FNV-1a, as venue ids are folded.
+                self.hash =
+                    s.bytes().fold(self.hash, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+                Ok(())
+            }
+        }
+        let mut whole = Measure { bytes: 0, hash: 0xcbf2_9ce4_8422_2325 };
+        let _ = fmt::write(&mut whole, arguments);
+        let mut text = Self::format(arguments);
+        if whole.bytes > N && N > FOLDED {
+            let tail = &mut text.0[N - FOLDED..];
+            tail[0] = b'~';
+            for letter in &mut tail[1..] {
+                *letter = b"0123456789abcdefghijklmnopqrstuvwxyz"[(whole.hash % 36) as usize];
+                whole.hash /= 36;
+            }
+        }
+        text
+    }
 }
+
+/// Bytes at the end of an id that stand for what did not fit.
+const FOLDED: usize = 8;
 
 impl<const N: usize> FromStr for Text<N> {
     type Err = BadText;
@@ -151,5 +184,16 @@ mod tests {
         assert!("TOOLONGNAME".parse::<Symbol>().is_err());
         assert!("A B".parse::<Symbol>().is_err());
         assert_eq!(Symbol::format(format_args!("{}-{}", "ABCDEF", 12345)).as_str(), "ABCDEF-1");
+    }
+
+    #[test]
+    fn long_ids_are_folded_not_cut() {
+        let trade = Label::literal("wk3f9z-1234.GOOGL.12345");
+        let closing = |n: u32| Label::fold(format_args!("{trade}.x{n}"));
+        let all: std::collections::BTreeSet<Label> = (1..=5_000).map(closing).collect();
+        assert_eq!(all.len(), 5_000, "cut at 24 bytes they would all be one");
+        assert!(closing(10).as_str().starts_with("wk3f9z-1234.GOOG~"));
+        assert_eq!(closing(10).as_bytes().len(), 24);
+        assert_eq!(Label::fold(format_args!("{}.x{}", "w1.SPY.1", 10)).as_str(), "w1.SPY.1.x10");
     }
 }

@@ -87,6 +87,14 @@ pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
     load_dir_for(folder, &Schema::ours(), &Limits::TABULAR)
 }
 
+/// As [`load_dir`], taking no more than `limits`.
+///
+/// # Errors
+/// The first file that is not right, and what to do about it.
+pub fn load_dir_within(folder: &Path, limits: &Limits) -> Result<Loaded, LoadFault> {
+    load_dir_for(folder, &Schema::ours(), limits)
+}
+
 /// Loads a model for a given feature schema.
 ///
 /// # Errors

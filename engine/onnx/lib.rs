@@ -8,6 +8,6 @@ pub mod bundle;
 pub mod compile;
 pub mod vet;
 
-pub use bundle::{LoadFault, Loaded, load_dir, load_dir_for};
+pub use bundle::{LoadFault, Loaded, load_dir, load_dir_for, load_dir_within};
 pub use compile::{Compiled, compile};
 pub use vet::{Fault, Limits};

@@ -56,6 +56,10 @@ struct Intent {
 pub struct Book {
     settings: Settings,
     opening: Option<Money>,
+    /// New York date of the account that opened the book.
+    opened_on: Option<Date>,
+    /// Date of the newest activity heard.
+    newest_activity: Option<Date>,
     flows: Flows,
     realised: Money,
     positions: BTreeMap<Instrument, Position>,
@@ -80,6 +84,8 @@ impl Book {
         Self {
             settings,
             opening: None,
+            opened_on: None,
+            newest_activity: None,
             flows: Flows::default(),
             realised: Money::ZERO,
             positions: BTreeMap::new(),
@@ -107,6 +113,7 @@ impl Book {
             return false;
         }
         self.opening = Some(account.cash - self.flows.total());
+        self.opened_on = Some(account.at.new_york().0);
         self.day_start = Some(self.equity());
         self.high_water = Some(self.equity());
         true
@@ -167,9 +174,14 @@ impl Book {
         Booked::Trades(vec![id])
     }
 
-    /// What happened besides trading, once by its id.
+    /// What happened besides trading, once by its id. What happened before the book was opened is in the opening
+    /// cash already, and was never held here: it changes nothing.
     pub fn apply_activity(&mut self, note: &ActivityNote, now: Timestamp) -> Booked {
         if !self.activities.is_new(note.id) {
+            return Booked::Repeat;
+        }
+        self.newest_activity = self.newest_activity.max(Some(note.date));
+        if self.opened_on.is_none_or(|opened| note.date < opened) {
             return Booked::Repeat;
         }
         let owners = match note.activity {
@@ -209,6 +221,11 @@ impl Book {
     /// Cash when the book was opened, once an account was heard.
     pub fn opening(&self) -> Option<Money> {
         self.opening
+    }
+    /// The date from which activities may be missing here: that of the newest one heard, at least the opening's.
+    /// `None` before the book was opened.
+    pub fn activities_since(&self) -> Option<Date> {
+        self.opened_on.map(|opened| self.newest_activity.map_or(opened, |newest| newest.max(opened)))
     }
     /// Why cash changed since.
     pub fn flows(&self) -> Flows {

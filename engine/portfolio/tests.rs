@@ -83,6 +83,40 @@ fn opened() -> Book {
     book
 }
 
+/// A fresh journal on an account that has traded before: its expiries and fees are none of ours.
+#[test]
+fn what_happened_before_the_book_was_opened_is_not_booked() {
+    let contract = instrument(SHORT).contract().unwrap();
+    let expired = Activity::Expired { contract, quantity: 3 };
+    let fee = Activity::Fee { kind: label("ORF"), amount: Money::from_dollars(-1) };
+    let fees = Schedule { broker: "none".into(), rates: Vec::new() };
+    let mut book = Book::new(Settings { fees });
+    assert_eq!(book.activities_since(), None);
+    let date = at(0).new_york().0;
+    for (id, activity) in [(1, expired), (2, fee)] {
+        assert_eq!(book.apply_activity(&ActivityNote { id, date, activity }, at(0)), Booked::Repeat);
+    }
+    let cash = Money::from_dollars(100_000);
+    book.apply_account(&Account {
+        cash,
+        equity: cash,
+        options_buying_power: cash,
+        may_trade: true,
+        at: at(0),
+    });
+    // Told again, and one from before that was not told in time.
+    for (id, activity) in [(1, expired), (2, fee), (3, expired)] {
+        let note = ActivityNote { id, date: date.plus(-1), activity };
+        assert_eq!(book.apply_activity(&note, at(1)), Booked::Repeat);
+    }
+    assert_eq!((book.holdings().len(), book.cash()), (0, cash));
+    let note = ActivityNote { id: 4, date: date.plus(9), activity: fee };
+    assert!(matches!(book.apply_activity(&note, at(2)), Booked::Trades(_)));
+    assert_eq!(book.cash(), Money::from_dollars(99_999));
+    assert_eq!(book.activities_since(), Some(date.plus(9)), "a long stop begins here");
+    check(&book);
+}
+
 /// Profit by trade, fees, income and adjustments are the change of equity.
 fn check(book: &Book) {
     book.audit().unwrap();

@@ -101,5 +101,5 @@ fn price_of(instrument: &Instrument, book: &Book, spot: Option<Price>) -> Option
 
 /// Names the gate's own proposals: `w3.SPY.17.x4`.
 pub fn name(trade: &ProposalId, count: u32) -> ProposalId {
-    Label::format(format_args!("{trade}.x{count}"))
+    Label::fold(format_args!("{trade}.x{count}"))
 }

@@ -505,7 +505,7 @@ fn leftover_note(trade: &portfolio::Trade, instrument: Instrument, quantity: i64
     use market::order::{Effect, Leg, Legs, Side};
     let side = if quantity > 0 { Side::Buy } else { Side::Sell };
     PositionNote {
-        id: Label::format(format_args!("{}+{}", trade.id, short_name(&instrument))),
+        id: Label::fold(format_args!("{}+{}", trade.id, short_name(&instrument))),
         underlying: trade.underlying,
         structure: Label::literal("leftover"),
         legs: Legs::from_iter([Leg { instrument, side, effect: Effect::Open, ratio: 1 }]),

@@ -19,7 +19,7 @@ use market::command::Command;
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::order::ReasonText;
 use market::quote::{Bar, MarketEvent, OpenInterest, Quote, SaleRule, Timeframe};
-use market::{Contract, Instrument, Label, Money, Price, Symbol, Timestamp};
+use market::{Contract, Instrument, Label, Money, Price, RunId, Symbol, Timestamp};
 use portfolio::notes::{DoneNote, MarkNote, PositionNote};
 use portfolio::proposal::ProposalId;
 use portfolio::{ExitReason, Proposal, Purpose};
@@ -60,7 +60,7 @@ enum Operator {
 /// The core of one symbol.
 pub struct Underlying {
     symbol: Symbol,
-    run: u32,
+    run: RunId,
     settings: Settings,
     analysis: Analysis,
     panel: Panel,
@@ -88,10 +88,10 @@ pub struct Underlying {
 impl Underlying {
     /// A core that has heard nothing. `run` is the number of this start of the program: proposal ids carry it, so
     /// that they are unique for ever.
-    pub fn new(symbol: Symbol, run: u32, settings: Settings) -> Self {
+    pub fn new(symbol: Symbol, run: impl Into<RunId>, settings: Settings) -> Self {
         Self {
             symbol,
-            run,
+            run: run.into(),
             settings,
             analysis: Analysis::new(),
             panel: Panel::default(),
@@ -532,7 +532,7 @@ impl Underlying {
 
     fn next_id(&mut self) -> ProposalId {
         self.count += 1;
-        ProposalId::format(format_args!("w{}.{}.{}", self.run, self.symbol, self.count))
+        ProposalId::fold(format_args!("{}.{}.{}", self.run, self.symbol, self.count))
     }
 
     // ---- prices ----

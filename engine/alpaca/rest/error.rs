@@ -143,12 +143,24 @@ impl RestError {
         }
     }
 
+    /// True when the venue has an order of this id already: an earlier attempt arrived after all. What became of
+    /// it has to be asked.
+    fn is_duplicate(&self) -> bool {
+        let (code, reason) = self.refusal();
+        code == DUPLICATE_ID && reason.as_str().contains("client_order_id must be unique")
+    }
+
+    /// True when a change was refused since the order's life is over (or went on under another id): the reports
+    /// of that may have been missed, so it is asked for at once.
+    pub fn says_it_is_over(&self) -> bool {
+        let Self::Invalid { body, .. } = self else { return false };
+        ["filled", "replaced", "canceled", "expired"].iter().any(|word| body.message.contains(word))
+    }
+
     /// What it means for a new order.
     pub fn submit_outcome(&self) -> Outcome {
         let (code, reason) = self.refusal();
-        // A duplicate id proves that an earlier attempt arrived: what became of it has to be asked.
-        let duplicate = code == DUPLICATE_ID && reason.as_str().contains("client_order_id must be unique");
-        if self.outcome_is_unknown() || duplicate {
+        if self.outcome_is_unknown() || self.is_duplicate() {
             return Outcome::Unknown;
         }
         Outcome::Rejected { code, reason }
@@ -157,7 +169,8 @@ impl RestError {
     /// What it means for a replacement.
     pub fn replace_outcome(&self) -> Outcome {
         match self {
-            _ if self.outcome_is_unknown() => Outcome::Unknown,
+            // The new order's id is taken: an earlier attempt at the same change arrived.
+            _ if self.outcome_is_unknown() || self.is_duplicate() => Outcome::Unknown,
             Self::NotFound { .. } => Outcome::NotFound,
             _ => Outcome::ReplaceRejected { reason: self.refusal().1 },
         }
@@ -237,6 +250,8 @@ mod tests {
         let done = r#"{"code":42210000,"message":"order is already in \"filled\" state"}"#;
         assert!(matches!(error(422, done).cancel_outcome(), Outcome::CancelRejected { .. }));
         assert!(matches!(error(422, done).replace_outcome(), Outcome::ReplaceRejected { .. }));
+        assert!(error(422, done).says_it_is_over() && !error(422, twice).says_it_is_over());
+        assert_eq!(error(422, twice).replace_outcome(), Outcome::Unknown);
         let gone = r#"{"code":40410000,"message":"order not found for x"}"#;
         assert_eq!(error(404, gone).look_up_outcome(), Outcome::NotFound);
         assert!(matches!(error(429, ""), RestError::RateLimited { .. }));

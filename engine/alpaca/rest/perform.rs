@@ -5,7 +5,7 @@ use crate::ids::VenueIds;
 use crate::orders::{NewOrder, Order, ReplaceOrder};
 use crate::rest::trading::Sent;
 use arrayvec::ArrayVec;
-use market::order::{Outcome, Report, Request, Ticket};
+use market::order::{Outcome, ReasonText, Report, Request, Ticket};
 use market::{OrderId, Price, Timestamp};
 use std::cell::RefCell;
 
@@ -77,9 +77,33 @@ impl Rest {
             // The request was taken, which is not to say that it won: the new order is told as accepted, and
             // the stream says what became of the old one.
             Ok(order) => self.answered(&order, new_id, ids),
-            Err(error) => Performed::failed(id, error.replace_outcome(), self.now(), error),
+            Err(error) => {
+                if !error.outcome_is_unknown() {
+                    ids.borrow_mut().withdraw_replacement(id, new_id);
+                }
+                self.refused(id, error.replace_outcome(), error, ids).await
+            }
         };
         Performed { written_ns, ..performed }
+    }
+
+    /// A change was refused. When that is because the order is over, what became of it is told at once: the
+    /// stream may have lost it.
+    async fn refused(
+        &self,
+        id: OrderId,
+        outcome: Outcome,
+        error: RestError,
+        ids: &RefCell<VenueIds>,
+    ) -> Performed {
+        let is_over = error.says_it_is_over();
+        let mut performed = Performed::failed(id, outcome, self.now(), error);
+        if is_over {
+            let found = self.perform_look_up(id, 0, ids).await;
+            // A look-up that failed says nothing; execution asks by itself in time.
+            performed.reports.extend(found.reports.into_iter().filter(|_| found.error.is_none()));
+        }
+        performed
     }
 
     /// A cancel that was taken says nothing yet: it is done when the trading stream says so.
@@ -92,18 +116,15 @@ impl Rest {
         match reply {
             Ok(()) => Performed { reports: ArrayVec::new(), written_ns, error: None },
             Err(error) => {
-                let failed = Performed::failed(id, error.cancel_outcome(), self.now(), error);
+                let failed = self.refused(id, error.cancel_outcome(), error, ids).await;
                 Performed { written_ns, ..failed }
             }
         }
     }
 
     async fn perform_look_up(&self, id: OrderId, known_units: u32, ids: &RefCell<VenueIds>) -> Performed {
-        match self.order_by_client_id(id.as_str()).await {
-            Ok(order) => {
-                ids.borrow_mut().learn_order(&order);
-                self.told_by(&order, id, known_units, ids)
-            }
+        match self.order_by_client_id(id.as_str(), false).await {
+            Ok(order) => self.tell_of(&order, id, known_units, ids),
             Err(error) => Performed::failed(id, error.look_up_outcome(), self.now(), error),
         }
     }
@@ -115,7 +136,10 @@ impl Rest {
         if let Some(known) = known {
             return Ok(known);
         }
-        let order = self.order_by_client_id(id.as_str()).await?;
+        let order = self.order_by_client_id(id.as_str(), true).await?;
+        if ids.borrow().is_stranger(&order) {
+            return Err(stranger(id));
+        }
         ids.borrow_mut().learn_order(&order);
         Ok(order.id)
     }
@@ -129,6 +153,24 @@ impl Rest {
                 self.unreadable(id, why)
             }
         }
+    }
+
+    /// What an order that was asked for means for ours of that id. One that is not what we sent proves that ours
+    /// never arrived: the venue would have refused it.
+    pub fn tell_of(
+        &self,
+        order: &Order,
+        id: OrderId,
+        known_units: u32,
+        ids: &RefCell<VenueIds>,
+    ) -> Performed {
+        if ids.borrow().is_stranger(order) {
+            let reason = ReasonText::format(format_args!("another order has this id: not ours"));
+            let outcome = Outcome::Rejected { code: 0, reason };
+            return Performed::failed(id, outcome, self.now(), stranger(id));
+        }
+        ids.borrow_mut().learn_order(order);
+        self.told_by(order, id, known_units, ids)
     }
 
     fn told_by(&self, order: &Order, id: OrderId, known_units: u32, ids: &RefCell<VenueIds>) -> Performed {
@@ -146,4 +188,10 @@ impl Rest {
         let error = RestError::Unreadable { call: format!("order {id}"), why };
         Performed::failed(id, Outcome::Unknown, self.now(), error)
     }
+}
+
+/// The venue has an order under our id that is not what we sent.
+fn stranger(id: OrderId) -> RestError {
+    let why = "it has other legs or units than we sent: does another engine trade on this account?".into();
+    RestError::Unreadable { call: format!("order {id}"), why }
 }

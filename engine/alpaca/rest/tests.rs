@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::VenueIds;
 use arrayvec::ArrayVec;
-use market::order::{Effect, Leg, Outcome, Pricing, Request as Ask, Side, Ticket};
+use market::order::{Effect, Leg, Outcome, Pricing, Report, Request as Ask, Side, Ticket};
 use market::{Date, Instrument, OrderId, Price, Symbol};
 use std::rc::Rc;
 use std::sync::OnceLock;
@@ -395,6 +395,72 @@ fn replace_cancel_and_look_up_by_our_ids() {
         let done = rest.perform(&Ask::Cancel { id: id("eng-9") }, 0, &ids).await;
         assert_eq!(done.reports[0].outcome, Outcome::NotFound);
     });
+}
+
+/// The stream lost the fill: the refusal of a change says it, and what became of the order is told with it.
+#[test]
+fn a_change_refused_since_the_order_is_over_brings_its_end() {
+    let script = |_: usize, seen: &Seen| {
+        if seen.line.starts_with("GET /v2/orders:by_client_order_id") {
+            return ok(&order_json("v1", "eng-1", "canceled"));
+        }
+        Reply::Status(422, r#"{"code":42210000,"message":"order is already in \"canceled\" state"}"#.into())
+    };
+    with_server(script, async |rest, seen| {
+        let ids = RefCell::new(VenueIds::default());
+        let limit = Price::from_cents(-410);
+        let done = rest.perform(&Ask::Replace { id: id("eng-1"), new_id: id("eng-2"), limit }, 0, &ids).await;
+        let outcomes: Vec<&Outcome> = done.reports.iter().map(|r| &r.outcome).collect();
+        assert!(matches!(outcomes[..], [Outcome::ReplaceRejected { .. }, Outcome::Canceled]), "{outcomes:?}");
+        let done = rest.perform(&Ask::Cancel { id: id("eng-1") }, 0, &ids).await;
+        let outcomes: Vec<&Outcome> = done.reports.iter().map(|r| &r.outcome).collect();
+        assert!(matches!(outcomes[..], [Outcome::CancelRejected { .. }, Outcome::Canceled]), "{outcomes:?}");
+        assert_eq!(seen.borrow().len(), 5, "find, PATCH and look-up; DELETE and look-up");
+    });
+}
+
+/// A journal was lost and its ids came again: the venue has another order under ours. Its fills are not ours.
+#[test]
+fn an_old_order_under_our_id_is_not_taken_for_ours() {
+    let script = |_: usize, seen: &Seen| {
+        if seen.line.starts_with("POST") {
+            let body = r#"{"code":40010001,"message":"client_order_id must be unique"}"#;
+            return Reply::Status(422, body.into());
+        }
+        let old = order_json("v1", "eng-1", "filled").replace("P00560000", "P00500000");
+        ok(&old.replace(r#""filled_qty":"0""#, r#""filled_qty":"1","filled_avg_price":"4.15""#))
+    };
+    with_server(script, async |rest, _| {
+        let ids = RefCell::new(VenueIds::default());
+        let done = rest.perform(&Ask::Submit(ticket("eng-1")), 0, &ids).await;
+        assert_eq!(done.reports[0].outcome, Outcome::Unknown);
+        let done = rest.perform(&Ask::LookUp { id: id("eng-1") }, 0, &ids).await;
+        assert!(matches!(done.reports[..], [Report { outcome: Outcome::Rejected { .. }, .. }]), "{done:?}");
+        assert!(done.error.is_some() && ids.borrow().venue_id(id("eng-1")).is_none());
+        // Nor is it changed or canceled.
+        let done = rest.perform(&Ask::Cancel { id: id("eng-1") }, 0, &ids).await;
+        assert_eq!(done.reports[0].outcome, Outcome::Unknown);
+    });
+}
+
+#[test]
+fn look_ups_leave_the_last_of_the_limit_to_orders() {
+    with_settings(
+        |_, _| ok(&order_json("v1", "eng-1", "new")),
+        |settings| {
+            settings.trading_per_minute = Some(3);
+            settings.trading_reserve = 2;
+            settings.call_limit_ns = 1_500_000_000;
+        },
+        async |rest, _| {
+            let ids = RefCell::new(VenueIds::default());
+            let look_up = Ask::LookUp { id: id("eng-1") };
+            assert!(rest.perform(&look_up, 0, &ids).await.error.is_none());
+            let held_back = rest.perform(&look_up, 0, &ids).await;
+            assert!(matches!(held_back.error, Some(RestError::NotSent { .. })), "{held_back:?}");
+            assert!(rest.perform(&Ask::Submit(ticket("eng-1")), 0, &ids).await.error.is_none());
+        },
+    );
 }
 
 #[test]

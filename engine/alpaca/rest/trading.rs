@@ -122,11 +122,12 @@ impl Rest {
         }
     }
 
-    /// One order by our id.
-    pub async fn order_by_client_id(&self, client_order_id: &str) -> Result<Order, RestError> {
+    /// One order by our id. Urgent when a replacement or a cancel waits for it; else it leaves the last of the
+    /// rate limit to these.
+    pub async fn order_by_client_id(&self, client_order_id: &str, urgent: bool) -> Result<Order, RestError> {
         let query = [("client_order_id", client_order_id), ("nested", "true")];
         let path = "/v2/orders:by_client_order_id";
-        let call = Call { urgent: true, ..Call::get(Api::Trading, path, &query) };
+        let call = Call { urgent, ..Call::get(Api::Trading, path, &query) };
         self.ask(call).await
     }
 

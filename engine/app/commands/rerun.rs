@@ -14,7 +14,7 @@ use journal::store::Entry;
 use journal::{Body, Fault, Kind, Reader, Record, Recovered, RunEvent, RunNote};
 use market::alert::{AlertNote, Severity};
 use market::order::ReasonText;
-use market::{Label, Symbol, Timestamp};
+use market::{Label, RunId, Symbol, Timestamp};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -206,7 +206,7 @@ struct Fresh<'a> {
     reader: &'a Reader,
     /// Number of the record being taken.
     at: &'a Cell<u64>,
-    run: u32,
+    run: RunId,
     symbols: BTreeMap<Symbol, UnderlyingSeat>,
     risk: RiskSeat,
     execution: ExecutionSeat,
@@ -223,11 +223,15 @@ impl<'a> Fresh<'a> {
             settings,
             reader,
             at,
-            run: 0,
+            run: RunId::default(),
             symbols: BTreeMap::new(),
             risk: seats::risk(settings),
-            execution: seats::execution(settings, 0),
-            shelf: Shelf { folder: settings.models.folder.clone(), compiled: BTreeMap::new() },
+            execution: seats::execution(settings, RunId::default()),
+            shelf: Shelf {
+                folder: settings.models.folder.clone(),
+                limits: settings.models.limits(),
+                compiled: BTreeMap::new(),
+            },
             out: Outbox::new(),
             missing: BTreeSet::new(),
             market: 0,
@@ -265,23 +269,24 @@ fn seat_of<'s>(
     symbols: &'s mut BTreeMap<Symbol, UnderlyingSeat>,
     settings: &Settings,
     symbol: Symbol,
-    run: u32,
+    run: RunId,
 ) -> &'s mut UnderlyingSeat {
     symbols.entry(symbol).or_insert_with(|| seats::underlying(&settings.strategy, symbol, run))
 }
 
 impl rerun::Seats for Fresh<'_> {
     fn begin(&mut self, note: &RunNote) {
-        self.run = note.run;
+        self.run = note.run_id();
         self.symbols.clear();
         let recovered = Recovered {
             run: note.run,
+            nonce: 0,
             drained: 0,
             torn: Vec::new(),
             last_seq: self.at.get().saturating_sub(1),
             reader: self.reader.clone(),
         };
-        let (risk, execution) = (seats::risk(self.settings), seats::execution(self.settings, note.run));
+        let (risk, execution) = (seats::risk(self.settings), seats::execution(self.settings, self.run));
         match live::recover::restore(&recovered, risk, execution) {
             Ok(restored) => (self.risk, self.execution) = (restored.risk, restored.execution),
             Err(fault) => self.failed = self.failed.take().or(Some(fault)),
@@ -314,6 +319,7 @@ impl rerun::Seats for Fresh<'_> {
 /// The models folder, by what the record names.
 struct Shelf {
     folder: PathBuf,
+    limits: onnx::Limits,
     compiled: BTreeMap<u64, onnx::Compiled>,
 }
 
@@ -321,18 +327,18 @@ impl Shelf {
     /// A plan of the very model that was announced, or why not, for people.
     fn plan(&mut self, note: &ModelNote) -> Result<Box<dyn forecast::Plan>, String> {
         if !self.compiled.contains_key(&note.digest) {
-            let compiled = load(&self.folder, note)?;
+            let compiled = load(&self.folder, &self.limits, note)?;
             self.compiled.insert(note.digest, compiled);
         }
         self.compiled.get(&note.digest).map(onnx::Compiled::spawn).ok_or_else(|| "no model".to_string())
     }
 }
 
-fn load(folder: &Path, note: &ModelNote) -> Result<onnx::Compiled, String> {
+fn load(folder: &Path, limits: &onnx::Limits, note: &ModelNote) -> Result<onnx::Compiled, String> {
     let ModelNote { name, version, digest, .. } = note;
     let place = folder.join(name.as_str()).join(version.as_str());
-    let loaded =
-        onnx::load_dir(&place).map_err(|e| format!("model {name} {version} ({digest:016x}): {e}"))?;
+    let loaded = onnx::load_dir_within(&place, limits)
+        .map_err(|e| format!("model {name} {version} ({digest:016x}): {e}"))?;
     if loaded.digest != *digest {
         return Err(format!(
             "model {name} {version} was {digest:016x}, {} holds {:016x} now: put the one that was used back",

@@ -139,6 +139,13 @@ pub struct Models {
     pub nodes_max: usize,
 }
 
+impl Models {
+    /// How much of a model is taken.
+    pub fn limits(&self) -> onnx::Limits {
+        onnx::Limits { bytes_max: self.bytes_max, nodes_max: self.nodes_max, ..onnx::Limits::TABULAR }
+    }
+}
+
 /// Threads, queues and waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineSettings {

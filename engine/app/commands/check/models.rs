@@ -13,7 +13,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut sound: BTreeMap<Timeframe, Vec<String>> = BTreeMap::new();
     for bundle in bundles(folder) {
-        match onnx::load_dir(&bundle) {
+        match onnx::load_dir_within(&bundle, &settings.models.limits()) {
             Ok(loaded) => {
                 let name = format!("{} {}", loaded.manifest.name, loaded.manifest.version);
                 sound.entry(loaded.manifest.timeframe).or_default().push(name);

@@ -6,7 +6,6 @@ use crate::place::{self, Place};
 use crate::report::dollars;
 use crate::settings::Settings;
 use alpaca::rest::RestSettings;
-use live::broker::BrokerParts;
 use live::inquiry::{Inquiry, Unanswered};
 use market::Timestamp;
 use market::order::Account;
@@ -24,7 +23,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 fn ask(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
     // The embedded market is started for the question and ends with it.
     let place = place::open(settings, None)?;
-    let inquiry = Inquiry::new(parts(settings, &place).client()?);
+    let inquiry = Inquiry::new(live::broker::client(rest(settings, &place), &place.keys)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let before = live::clock::wall();
@@ -35,22 +34,18 @@ fn ask(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
     }))
 }
 
-fn parts(settings: &Settings, place: &Place) -> BrokerParts {
+fn rest(settings: &Settings, place: &Place) -> RestSettings {
     let limit_ns = settings.execution.request_timeout_ns.unsigned_abs().clamp(1_000_000_000, 10_000_000_000);
-    BrokerParts {
-        rest: RestSettings {
-            trading_url: place.trading_url.clone(),
-            data_url: place.data_url.clone(),
-            call_limit_ns: limit_ns,
-            connect_limit_ns: 5_000_000_000,
-            trading_per_minute: None,
-            trading_reserve: 0,
-            data_per_minute: None,
-            stock_feed: String::new(),
-            option_feed: String::new(),
-        },
-        keys: place.keys.clone(),
-        wait_for_sync: false,
+    RestSettings {
+        trading_url: place.trading_url.clone(),
+        data_url: place.data_url.clone(),
+        call_limit_ns: limit_ns,
+        connect_limit_ns: 5_000_000_000,
+        trading_per_minute: None,
+        trading_reserve: 0,
+        data_per_minute: None,
+        stock_feed: String::new(),
+        option_feed: String::new(),
     }
 }
 

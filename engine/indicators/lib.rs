@@ -48,6 +48,10 @@ mod bars_test;
 mod batch_test;
 #[cfg(test)]
 mod golden_test;
+#[cfg(test)]
+mod naive_test;
+#[cfg(test)]
+mod property_test;
 
 pub use analysis::{Analysis, Closed};
 pub use features::FEATURES;

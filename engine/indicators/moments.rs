@@ -191,7 +191,8 @@ impl Trend {
         // Places in the window: the tail's begin at 0, the head's after them.
         let head = (self.head_moment + m.at as f64 * step) + tails * (m.head_sum + step);
         let tail = self.tail_moments[m.at + 1] + (m.tail_anchor - anchor) * (tails * (tails - 1.0) / 2.0);
-        let sum = (spread.mean - anchor) * spread.count;
+        // Not from the mean itself: that is rounded at the level of the price.
+        let sum = (step - spread.away) * spread.count;
         let rise = (head + tail) - sum * ((spread.count - 1.0) / 2.0);
         let fit = if spread.squares > 0.0 { rise * rise / (self.spread * spread.squares) } else { 0.0 };
         Some(Line { slope: rise / self.spread, fit: if fit < 1.0 { fit } else { 1.0 } })

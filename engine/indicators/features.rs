@@ -294,7 +294,8 @@ struct Filled {
 }
 
 impl Filled {
-    #[inline]
+    // Always: then every place in the row is a constant.
+    #[inline(always)]
     fn push(&mut self, value: Option<f64>) {
         match value.filter(|v| v.is_finite()) {
             Some(value) => self.values[self.next] = value.clamp(-BOUND, BOUND) as f32,
@@ -303,7 +304,7 @@ impl Filled {
         self.next += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn in_atr(&mut self, dollars: Option<f64>) {
         let per_atr = self.per_atr;
         self.push(dollars.and_then(|dollars| Some(dollars * per_atr?)));

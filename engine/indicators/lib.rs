@@ -24,11 +24,13 @@ pub mod grid;
 pub mod hilbert;
 pub mod indicator;
 pub mod macd;
+pub mod memory;
 pub mod moments;
 pub mod momentum;
 pub mod part;
 pub mod periods;
 pub mod recent;
+pub mod scaling;
 pub mod session;
 pub mod set;
 pub mod stochastic;
@@ -46,6 +48,8 @@ mod allocation_test;
 mod bars_test;
 #[cfg(test)]
 mod batch_test;
+#[cfg(test)]
+mod docs_test;
 #[cfg(test)]
 mod golden_test;
 #[cfg(test)]

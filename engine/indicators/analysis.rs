@@ -1,6 +1,6 @@
 //! One symbol's bars, indicators and feature rows: the one door for live, backtest and training.
 
-use crate::bars::{Bars, Closings, Counts};
+use crate::bars::{Bars, Closings, Counts, TakenBack};
 use crate::candle::Candle;
 use crate::features::{self, FEATURES, Row};
 use crate::grid::Day;
@@ -104,7 +104,7 @@ impl Analysis {
 
     /// Takes a trade in; answers which bars it closed. See [`crate::bars`] for what may enter.
     pub fn on_trade(&mut self, now: Timestamp, trade: &Trade) -> Closed {
-        self.settle();
+        self.settle_in_time(now);
         self.begin(trade.at, now);
         let is_heard = self.bars.trade(now, trade, &mut self.board);
         if is_heard && trade.rule == SaleRule::Regular {
@@ -115,7 +115,7 @@ impl Analysis {
 
     /// Takes a quote in; answers which bars it closed. A quote without a mid (one-sided, crossed) says nothing.
     pub fn on_quote(&mut self, now: Timestamp, quote: &Quote) -> Closed {
-        self.settle();
+        self.settle_in_time(now);
         if let Some(mid) = quote.mid().filter(|mid| *mid > Price::ZERO) {
             self.begin(quote.at, now);
             self.bars.mid(now, quote.at, mid, &mut self.board);
@@ -126,7 +126,7 @@ impl Analysis {
 
     /// Lets time pass; answers which bars that closed. Call it at [`Analysis::deadline`].
     pub fn advance(&mut self, now: Timestamp) -> Closed {
-        self.settle();
+        self.settle_in_time(now);
         self.bars.advance(now, &mut self.board);
         self.take_closed()
     }
@@ -156,6 +156,19 @@ impl Analysis {
         self.take_closed()
     }
 
+    /// Takes back the trade of that id, as if it had never been: at once in the forming minute, within
+    /// [`crate::bars::REBUILD_WAIT_NS`] in a closed one of the session.
+    pub fn cancel(&mut self, now: Timestamp, id: u64) -> TakenBack {
+        self.settle_in_time(now);
+        self.bars.cancel(now, id)
+    }
+
+    /// Corrects the trade of that id to the price, size and conditions of `right`.
+    pub fn correct(&mut self, now: Timestamp, id: u64, right: &Trade) -> TakenBack {
+        self.settle_in_time(now);
+        self.bars.correct(now, id, right)
+    }
+
     /// Puts a minute bar of the running session right after a gap, or when the venue corrects it. The minute and
     /// every bar it is part of are marked `repaired`, and with the next call that changes anything (or
     /// [`Analysis::settle`]) bars, indicators and rows are as if it had been there from the start. Closings
@@ -173,6 +186,13 @@ impl Analysis {
             self.bars.rebuild(&mut self.board);
             self.board.closed = Closed::NONE;
         }
+    }
+
+    /// The same when what came late or was taken back has waited long enough.
+    #[inline]
+    fn settle_in_time(&mut self, now: Timestamp) {
+        self.is_torn |= self.bars.is_rebuild_due(now);
+        self.settle();
     }
 
     /// The bar of a timeframe if it closed now; `None` when nothing happened in its interval yet.
@@ -195,6 +215,12 @@ impl Analysis {
             self.rows[index] = self.make_row(timeframe);
         }
         &self.rows[index].0
+    }
+
+    /// The row of the bar of a timeframe that closed last, with the number of its missing values.
+    pub fn closed_features(&self, timeframe: Timeframe) -> (&Row, u32) {
+        let (row, missing) = &self.board.rows[timeframe.index()];
+        (row, *missing)
     }
 
     /// How many values of the row last asked for could not be known and stand at their neutral 0.
@@ -240,6 +266,8 @@ impl Analysis {
     #[inline]
     fn begin(&mut self, at: Timestamp, now: Timestamp) {
         if self.bars.begins_session(at) && at.since(now) <= crate::bars::AHEAD_NS_MAX {
+            self.is_torn |= self.bars.is_torn();
+            self.settle();
             self.bars.begin_session(at, &mut self.board);
             self.morning.copy(&self.board);
         }

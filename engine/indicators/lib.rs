@@ -17,6 +17,7 @@ pub mod deviation;
 pub mod features;
 pub mod grid;
 pub mod lag;
+pub mod ledger;
 pub mod macd;
 pub mod part;
 pub mod recent;
@@ -38,6 +39,10 @@ mod allocation_test;
 mod bars_test;
 #[cfg(test)]
 mod batch_test;
+#[cfg(test)]
+mod corrections_test;
+#[cfg(test)]
+mod folds_test;
 #[cfg(test)]
 mod golden_test;
 

@@ -217,6 +217,11 @@ impl Analysis {
         &self.rows[index].0
     }
 
+    /// The closed minutes of the session that were heard or repaired, not given by history.
+    pub fn heard_minutes(&self) -> impl Iterator<Item = Bar> {
+        self.bars.heard_minutes()
+    }
+
     /// The row of the bar of a timeframe that closed last, with the number of its missing values.
     pub fn closed_features(&self, timeframe: Timeframe) -> (&Row, u32) {
         let (row, missing) = &self.board.rows[timeframe.index()];

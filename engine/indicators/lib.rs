@@ -22,6 +22,7 @@ pub mod macd;
 pub mod part;
 pub mod recent;
 pub mod set;
+pub mod splits;
 pub mod stochastic;
 pub mod strength;
 pub mod table;
@@ -30,6 +31,7 @@ pub mod true_range;
 pub mod volatility;
 pub mod volume;
 pub mod vwap;
+pub mod walk;
 pub mod wilder;
 pub mod window;
 

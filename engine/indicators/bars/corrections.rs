@@ -58,6 +58,12 @@ impl Bars {
         closed.or(forming).map(|slot| slot.span.start)
     }
 
+    /// The closed minutes of the session that were heard or repaired, not given by history.
+    pub fn heard_minutes(&self) -> impl Iterator<Item = Bar> {
+        let bars = self.minutes.iter().map(|slot| (slot.is_given, slot.part.bar(slot.span.start)));
+        bars.filter_map(|(is_given, bar)| bar.filter(|bar| !is_given || bar.repaired))
+    }
+
     /// True when something changed that only [`Bars::rebuild`] brings into the bars.
     pub fn is_torn(&self) -> bool {
         self.rebuild_by < Timestamp::MAX

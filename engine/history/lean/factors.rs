@@ -44,14 +44,16 @@ pub fn splits(root: &Path, symbol: Symbol) -> Result<Vec<Split>, Error> {
     Ok(splits)
 }
 
-/// The simplest fraction within a thousandth: factors are written with eight digits.
+/// The simplest fraction: factors are written with six to eight digits. A small stock dividend (Google's of 2015 was
+/// 0.27 %) is told in millionths; `None` when not even that can be.
 fn ratio(value: f64) -> Option<(u32, u32)> {
-    (1..=SHARES_MAX).find_map(|old| {
+    let simple = (1..=SHARES_MAX).find_map(|old| {
         let new = (value * f64::from(old)).round();
-        let fits =
-            (new / f64::from(old) / value - 1.0).abs() < 1e-3 && (1.0..=f64::from(SHARES_MAX)).contains(&new);
-        fits.then_some((new as u32, old))
-    })
+        let is_near = (new / f64::from(old) / value - 1.0).abs() < 1e-5;
+        (is_near && (1.0..=f64::from(SHARES_MAX)).contains(&new)).then_some((new as u32, old))
+    });
+    let millionths = (value * 1e6).round();
+    simple.or_else(|| (1.0..4e9).contains(&millionths).then_some((millionths as u32, 1_000_000)))
 }
 
 #[cfg(test)]
@@ -60,9 +62,10 @@ mod tests {
 
     #[test]
     fn ratios_are_the_simplest_that_fit() {
-        assert_eq!(ratio(1.0 / 0.142_857_1), Some((7, 1)));
+        assert_eq!(ratio(1.0 / 0.142_857_143), Some((7, 1)));
         assert_eq!(ratio(0.125), Some((1, 8)));
         assert_eq!(ratio(1.5), Some((3, 2)));
-        assert_eq!(ratio(1.001_75), None, "a spin-off is no split");
+        assert_eq!(ratio(1.0 / 0.997_307), Some((1_002_700, 1_000_000)), "a stock dividend");
+        assert_eq!((ratio(0.0), ratio(1e9)), (None, None));
     }
 }

@@ -249,14 +249,14 @@ fn benches(c: &mut Criterion) {
             at = (at + 1) % 1_000;
             let candle = market.candle(500 + at);
             let row_of = |(timeframe, set): (&Timeframe, &IndicatorSet)| {
-                features::fill(*timeframe, set, &candle, 0.25, &chain).0[8]
+                features::fill(*timeframe, set, &candle, 0.25, &chain).row[8]
             };
             Timeframe::ALL.iter().zip(&sets).map(row_of).sum::<f32>()
         });
     });
     let candle = market.candle(900);
     let rows: Vec<features::Row> =
-        sets.iter().map(|set| features::fill(Timeframe::Min1, set, &candle, 0.25, &chain).0).collect();
+        sets.iter().map(|set| features::fill(Timeframe::Min1, set, &candle, 0.25, &chain).row).collect();
     let scaling = Scaling::fit(rows.iter().map(|row| (row, features::Missing::NONE)));
     c.bench_function("features/row_scaled_for_inference", |b| b.iter(|| scaling.apply(black_box(&rows[3]))));
     c.bench_function("set/finished_bar_of_one_timeframe", |b| {

@@ -23,6 +23,7 @@ pub mod features;
 pub mod grid;
 pub mod hilbert;
 pub mod indicator;
+pub mod ledger;
 pub mod macd;
 pub mod memory;
 pub mod moments;
@@ -33,23 +34,31 @@ pub mod recent;
 pub mod scaling;
 pub mod session;
 pub mod set;
+pub mod splits;
 pub mod stochastic;
 pub mod table;
 pub mod trend;
 pub mod true_range;
 pub mod volatility;
 pub mod volume;
+pub mod walk;
 pub mod wilder;
 pub mod window;
 
 #[cfg(test)]
 mod allocation_test;
 #[cfg(test)]
+mod analysis_test;
+#[cfg(test)]
 mod bars_test;
 #[cfg(test)]
 mod batch_test;
 #[cfg(test)]
+mod corrections_test;
+#[cfg(test)]
 mod docs_test;
+#[cfg(test)]
+mod folds_test;
 #[cfg(test)]
 mod golden_test;
 #[cfg(test)]

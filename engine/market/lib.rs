@@ -14,6 +14,7 @@ pub mod order;
 pub mod product;
 pub mod quote;
 pub mod session;
+pub mod split;
 pub mod text;
 pub mod time;
 

@@ -6,12 +6,15 @@
 mod conditions;
 mod daily;
 mod day;
+mod factors;
 mod names;
 mod rows;
 
 pub use conditions::sale_rule;
-pub use daily::{OptionDay, equity_daily, option_daily};
+pub use daily::{OptionDay, equity_daily, equity_hourly, option_daily};
 pub use day::{Day, EquityData, Rows, What};
+pub use factors::splits;
+pub use names::{StockFile, stock_file_of};
 
 use std::path::PathBuf;
 

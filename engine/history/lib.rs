@@ -5,8 +5,11 @@
 //! Every event carries the moment it became known ([`Stamped::at`]): a bar at its end, never at its start, so
 //! that nothing played back in this order can see the future.
 
+pub mod bar_text;
+pub mod columns;
 pub mod lean;
 pub mod prints;
+pub mod recording;
 
 use market::Timestamp;
 use market::quote::MarketEvent;

@@ -332,3 +332,34 @@ fn damaged_and_absent_files_are_told_apart() {
     let damaged = load(Date::literal(2013, 10, 7)).expect_err("damaged");
     assert!(matches!(damaged, Error::Zip { .. }), "{damaged}");
 }
+
+#[test]
+fn factor_files_name_the_splits() {
+    let Some(root) = lean_root() else { return };
+    let splits = |symbol| crate::lean::splits(&root, symbol).expect("readable");
+    let split = |y, m, d, new| market::split::Split::new(Date::literal(y, m, d), new, 1);
+    let apple: Vec<_> = splits(Symbol::literal("AAPL")).into_iter().map(Some).collect();
+    assert_eq!(
+        apple,
+        [split(2000, 6, 21, 2), split(2005, 2, 28, 2), split(2014, 6, 9, 7), split(2020, 8, 31, 4)]
+    );
+    assert_eq!(splits(Symbol::literal("SPY")), [], "dividends are no splits");
+    assert_eq!(splits(Symbol::literal("XYZ")), []);
+}
+
+#[test]
+fn a_recorded_day_is_played_as_it_was_heard() {
+    let Some(root) = lean_root() else { return };
+    let file = root.join("equity/usa/minute/goog/20151223_trade.zip");
+    let files = [
+        file,
+        root.join("equity/usa/minute/goog/20151224_trade.zip"),
+        root.join("equity/usa/daily/goog.zip"),
+    ];
+    let recording = crate::recording::Recording::open(&files, None).expect("playable");
+    let parts: Vec<_> = recording.parts().map(|part| part.expect("read")).collect();
+    assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>()[..2], [4_183, 432], "days first");
+    let quotes = parts[2].iter().filter(|e| matches!(e.event, MarketEvent::Quote(..))).count();
+    assert_eq!((parts[2].len() - quotes, quotes), (227, 33), "quotes only where no trade made a bar");
+    assert!(parts[1..].iter().flatten().collect::<Vec<_>>().windows(2).all(|pair| pair[0].at <= pair[1].at));
+}

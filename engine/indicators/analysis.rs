@@ -1,16 +1,17 @@
 //! One symbol's bars, indicators and feature rows: the one door for live, backtest and training.
 
-use crate::bars::{Bars, Closings, Counts};
+use crate::bars::{Bars, Closings, Counts, TakenBack};
 use crate::candle::Candle;
-use crate::features::{self, FEATURES, Row};
+use crate::features::{self, ChainSigns, FEATURES, Made, Missing, Row};
 use crate::grid::Day;
 use crate::set::IndicatorSet;
+use crate::state::{StateFault, open, seal};
 use crate::table::periods;
 use market::quote::{Bar, Quote, SaleRule, Timeframe, Trade};
 use market::{Price, Timestamp};
 
 /// The timeframes whose bar closed: bit `i` stands for `Timeframe::ALL[i]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Closed(pub u16);
 
 impl Closed {
@@ -33,17 +34,22 @@ impl Closed {
     }
 }
 
+/// Layout of a saved analysis: raised whenever what is in it changes.
+const LAYOUT: u32 = 1;
+
 /// What the closing of bars changes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Board {
     sets: Vec<IndicatorSet>,
-    /// The row of the bar that closed last, by timeframe, with its number of missing values.
-    rows: [(Row, u32); Timeframe::COUNT],
+    /// The row of the bar that closed last, by timeframe.
+    rows: [Made; Timeframe::COUNT],
     closed: Closed,
+    /// What the chain said last; a rebuilt session goes on with it.
+    chain: ChainSigns,
 }
 
 impl Board {
-    /// Becomes a copy of another without allocating.
+    /// Becomes a copy of another, but for the chain, without allocating.
     fn copy(&mut self, other: &Self) {
         self.sets.clone_from(&other.sets);
         self.rows = other.rows;
@@ -56,7 +62,7 @@ impl Closings for Board {
         let index = timeframe.index();
         let candle = Candle::from_bar(bar, day.session.date.days());
         let set = &mut self.sets[index];
-        self.rows[index] = features::row(timeframe, set, &candle, clock(timeframe, bar, day));
+        self.rows[index] = features::fill(timeframe, set, &candle, clock(timeframe, bar, day), &self.chain);
         set.update(&candle);
         self.closed.0 |= 1 << index;
     }
@@ -74,7 +80,7 @@ pub struct Analysis {
     /// The board as it was when the session began: where a repair starts again.
     morning: Board,
     is_torn: bool,
-    rows: [(Row, u32); Timeframe::COUNT],
+    rows: [Made; Timeframe::COUNT],
     /// The revision of the bars each row was made from.
     made_from: [u64; Timeframe::COUNT],
     spot: Option<Price>,
@@ -84,18 +90,18 @@ pub struct Analysis {
 impl Analysis {
     /// Nothing known yet.
     pub fn new() -> Self {
-        let empty = ([0.0; FEATURES], FEATURES as u32);
         let board = Board {
             sets: Timeframe::ALL.iter().map(|timeframe| IndicatorSet::new(periods(*timeframe))).collect(),
-            rows: [empty; Timeframe::COUNT],
+            rows: [Made::NOTHING; Timeframe::COUNT],
             closed: Closed::NONE,
+            chain: ChainSigns::default(),
         };
         Self {
             bars: Bars::new(),
             morning: board.clone(),
             board,
             is_torn: false,
-            rows: [empty; Timeframe::COUNT],
+            rows: [Made::NOTHING; Timeframe::COUNT],
             made_from: [0; Timeframe::COUNT],
             spot: None,
             spot_at: Timestamp::MIN,
@@ -104,7 +110,7 @@ impl Analysis {
 
     /// Takes a trade in; answers which bars it closed. See [`crate::bars`] for what may enter.
     pub fn on_trade(&mut self, now: Timestamp, trade: &Trade) -> Closed {
-        self.settle();
+        self.settle_in_time(now);
         self.begin(trade.at, now);
         let is_heard = self.bars.trade(now, trade, &mut self.board);
         if is_heard && trade.rule == SaleRule::Regular {
@@ -115,7 +121,7 @@ impl Analysis {
 
     /// Takes a quote in; answers which bars it closed. A quote without a mid (one-sided, crossed) says nothing.
     pub fn on_quote(&mut self, now: Timestamp, quote: &Quote) -> Closed {
-        self.settle();
+        self.settle_in_time(now);
         if let Some(mid) = quote.mid().filter(|mid| *mid > Price::ZERO) {
             self.begin(quote.at, now);
             self.bars.mid(now, quote.at, mid, &mut self.board);
@@ -126,7 +132,7 @@ impl Analysis {
 
     /// Lets time pass; answers which bars that closed. Call it at [`Analysis::deadline`].
     pub fn advance(&mut self, now: Timestamp) -> Closed {
-        self.settle();
+        self.settle_in_time(now);
         self.bars.advance(now, &mut self.board);
         self.take_closed()
     }
@@ -156,6 +162,19 @@ impl Analysis {
         self.take_closed()
     }
 
+    /// Takes back the trade of that id, as if it had never been: at once in the forming minute, within
+    /// [`crate::bars::REBUILD_WAIT_NS`] in a closed one of the session.
+    pub fn cancel(&mut self, now: Timestamp, id: u64) -> TakenBack {
+        self.settle_in_time(now);
+        self.bars.cancel(now, id)
+    }
+
+    /// Corrects the trade of that id to the price, size and conditions of `right`.
+    pub fn correct(&mut self, now: Timestamp, id: u64, right: &Trade) -> TakenBack {
+        self.settle_in_time(now);
+        self.bars.correct(now, id, right)
+    }
+
     /// Puts a minute bar of the running session right after a gap, or when the venue corrects it. The minute and
     /// every bar it is part of are marked `repaired`, and with the next call that changes anything (or
     /// [`Analysis::settle`]) bars, indicators and rows are as if it had been there from the start. Closings
@@ -173,6 +192,13 @@ impl Analysis {
             self.bars.rebuild(&mut self.board);
             self.board.closed = Closed::NONE;
         }
+    }
+
+    /// The same when what came late or was taken back has waited long enough.
+    #[inline]
+    fn settle_in_time(&mut self, now: Timestamp) {
+        self.is_torn |= self.bars.is_rebuild_due(now);
+        self.settle();
     }
 
     /// The bar of a timeframe if it closed now; `None` when nothing happened in its interval yet.
@@ -194,12 +220,61 @@ impl Analysis {
             self.made_from[index] = revision;
             self.rows[index] = self.make_row(timeframe);
         }
-        &self.rows[index].0
+        &self.rows[index].row
     }
 
-    /// How many values of the row last asked for could not be known and stand at their neutral 0.
+    /// The closed minutes of the session that were heard or repaired, not given by history.
+    pub fn heard_minutes(&self) -> impl Iterator<Item = Bar> {
+        self.bars.heard_minutes()
+    }
+
+    /// The row of the bar of a timeframe that closed last, with the number of its missing values.
+    pub fn closed_features(&self, timeframe: Timeframe) -> (&Row, u32) {
+        let made = &self.board.rows[timeframe.index()];
+        (&made.row, made.missing.of_market())
+    }
+
+    /// How many of the bars' values in the row last asked for could not be known and stand at their neutral 0; the
+    /// chain's are not counted ([`Analysis::missing_values`] knows them too).
     pub fn missing(&self, timeframe: Timeframe) -> u32 {
-        self.rows[timeframe.index()].1
+        self.missing_values(timeframe).of_market()
+    }
+
+    /// Which values of the row last asked for could not be known.
+    pub fn missing_values(&self, timeframe: Timeframe) -> Missing {
+        self.rows[timeframe.index()].missing
+    }
+
+    /// Takes what the option chain says now; it stays in all rows until it says something else.
+    pub fn on_chain(&mut self, signs: ChainSigns) {
+        if self.board.chain != signs {
+            self.board.chain = signs;
+            self.made_from = [0; Timeframe::COUNT];
+        }
+    }
+
+    /// The whole state in bytes, at any moment, in the middle of a bar too: what [`Analysis::restore`] makes goes on
+    /// exactly as this one would. For snapshots and restarts; takes well under a millisecond.
+    pub fn save(&self) -> Vec<u8> {
+        let state = (&self.bars, &self.board, &self.morning, self.is_torn, self.spot, self.spot_at);
+        seal(LAYOUT, features::schema_digest(), &state)
+    }
+
+    /// An analysis out of what [`Analysis::save`] wrote.
+    ///
+    /// # Errors
+    /// Bytes that are foreign, cut or changed, of another layout, or of another feature schema: then seed from
+    /// history.
+    pub fn restore(bytes: &[u8]) -> Result<Self, StateFault> {
+        type State = (Bars, Board, Board, bool, Option<Price>, Timestamp);
+        let state: State = open("analysis", LAYOUT, features::schema_digest(), bytes)?;
+        let (bars, board, morning, is_torn, spot, spot_at) = state;
+        let (rows, made_from) = ([Made::NOTHING; Timeframe::COUNT], [0; Timeframe::COUNT]);
+        let mut analysis = Self { bars, board, morning, is_torn, rows, made_from, spot, spot_at };
+        if !is_torn {
+            Timeframe::ALL.iter().for_each(|timeframe| _ = analysis.features(*timeframe));
+        }
+        Ok(analysis)
     }
 
     /// Finished bars the indicators of a timeframe have taken.
@@ -227,19 +302,21 @@ impl Analysis {
         self.bars.counts()
     }
 
-    fn make_row(&self, timeframe: Timeframe) -> (Row, u32) {
+    fn make_row(&self, timeframe: Timeframe) -> Made {
         let index = timeframe.index();
         let Some(bar) = self.bars.forming(timeframe) else { return self.board.rows[index] };
         // Without a session only bars longer than a day can be forming, and they need neither date nor clock.
         let day = self.bars.day();
         let candle = Candle::from_bar(&bar, day.map_or(0, |day| day.session.date.days()));
         let clock = day.map_or(0.0, |day| clock(timeframe, &bar, day));
-        features::row(timeframe, &self.board.sets[index], &candle, clock)
+        features::fill(timeframe, &self.board.sets[index], &candle, clock, &self.board.chain)
     }
 
     #[inline]
     fn begin(&mut self, at: Timestamp, now: Timestamp) {
         if self.bars.begins_session(at) && at.since(now) <= crate::bars::AHEAD_NS_MAX {
+            self.is_torn |= self.bars.is_torn();
+            self.settle();
             self.bars.begin_session(at, &mut self.board);
             self.morning.copy(&self.board);
         }

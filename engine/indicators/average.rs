@@ -1,75 +1,358 @@
-//! Moving averages: simple and exponential.
+//! Moving averages: simple, exponential (single, double, triple), weighted, Hull's and Kaufman's.
 
-use crate::window::Window;
+use crate::indicator::Series;
+use crate::window::{Ring, Sum, checked};
 
-/// Simple moving average: the mean of the last `period` values.
-#[derive(Clone, Debug)]
-pub struct Sma {
-    tail_sum: f64,
-    window: Window,
+state! {
+    /// Simple moving average: the mean of the last `period` values.
+    pub struct Sma {
+        per_count: f64,
+        sum: Sum,
+    }
 }
 
 impl Sma {
     /// Over `period` values.
     pub fn new(period: usize) -> Self {
-        Self { tail_sum: 0.0, window: Window::new(period) }
-    }
-
-    /// The average if `x` were the next value; `None` while there are fewer than `period`.
-    #[inline]
-    pub fn forming(&self, x: f64) -> Option<f64> {
-        self.window.nearly_full().then(|| (self.tail_sum + x) / self.window.period() as f64)
-    }
-
-    /// Takes a finished value; answers as [`Sma::forming`] would have.
-    pub fn update(&mut self, x: f64) -> Option<f64> {
-        let value = self.forming(x);
-        self.window.push(x);
-        self.tail_sum = self.window.tail().sum();
-        value
+        Self { per_count: 1.0 / period as f64, sum: Sum::new(period) }
     }
 }
 
-/// Exponential moving average with factor 2 / (period + 1), seeded with the mean of its first `period` values.
-#[derive(Clone, Debug)]
-pub struct Ema {
-    period: usize,
-    factor: f64,
-    seen: usize,
-    /// The average, or while seeding the sum so far.
-    held: f64,
+impl Series for Sma {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        self.sum.forming(x).map(|sum| sum * self.per_count)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.sum.take(x);
+    }
+}
+
+state! {
+    /// Exponential moving average with factor 2 / (period + 1), seeded with the mean of its first `period` values.
+    pub struct Ema {
+        /// Values still missing from the seed.
+        waits: usize,
+        factor: f64,
+        period: f64,
+        /// The average, or while seeding the sum so far.
+        held: f64,
+    }
 }
 
 impl Ema {
     /// Over `period` values.
     pub fn new(period: usize) -> Self {
-        assert!(period > 0, "an average needs a period");
-        Self { period, factor: 2.0 / (period as f64 + 1.0), seen: 0, held: 0.0 }
-    }
-
-    /// The average if `x` were the next value; `None` while there are fewer than `period`.
-    #[inline]
-    pub fn forming(&self, x: f64) -> Option<f64> {
-        if self.seen >= self.period {
-            Some((x - self.held) * self.factor + self.held)
-        } else if self.seen + 1 == self.period {
-            Some((self.held + x) / self.period as f64)
-        } else {
-            None
-        }
-    }
-
-    /// Takes a finished value; answers as [`Ema::forming`] would have.
-    pub fn update(&mut self, x: f64) -> Option<f64> {
-        let value = self.forming(x);
-        self.held = value.unwrap_or(self.held + x);
-        self.seen += 1;
-        value
+        let n = checked(period) as f64;
+        Self { waits: period, factor: 2.0 / (n + 1.0), period: n, held: 0.0 }
     }
 
     /// The average of the finished values.
-    #[inline]
+    #[inline(always)]
     pub fn value(&self) -> Option<f64> {
-        (self.seen >= self.period).then_some(self.held)
+        (self.waits == 0).then_some(self.held)
+    }
+}
+
+impl Series for Ema {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        match self.waits {
+            0 => Some(self.held + (x - self.held) * self.factor),
+            1 => Some((self.held + x) / self.period),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        if self.waits == 0 {
+            self.held += (x - self.held) * self.factor;
+        } else {
+            self.held = self.forming(x).unwrap_or(self.held + x);
+            self.waits -= 1;
+        }
+    }
+}
+
+state! {
+    /// Exponential averages of each other, `N` deep: what DEMA, TEMA and TRIX are made of.
+    pub struct EmaChain {
+        links: [Ema; 3],
+    }
+}
+
+impl EmaChain {
+    /// Over `period` values each.
+    pub fn new(period: usize) -> Self {
+        Self { links: [Ema::new(period), Ema::new(period), Ema::new(period)] }
+    }
+
+    /// The first `N` links' answers if `x` were next, as far as they know one.
+    #[inline(always)]
+    pub fn forming<const N: usize>(&self, x: f64) -> [Option<f64>; N] {
+        let mut answers = [None; N];
+        let mut input = Some(x);
+        for (answer, link) in answers.iter_mut().zip(&self.links) {
+            *answer = input.and_then(|x| link.forming(x));
+            input = *answer;
+        }
+        answers
+    }
+
+    /// Takes a finished value into the first `N` links.
+    #[inline(always)]
+    pub fn take<const N: usize>(&mut self, x: f64) {
+        let mut input = x;
+        for link in &mut self.links[..N] {
+            let answer = link.forming(input);
+            link.take(input);
+            match answer {
+                Some(answer) => input = answer,
+                None => break,
+            }
+        }
+    }
+}
+
+state! {
+    /// Mulloy's double exponential average: twice the average less the average of the average.
+    pub struct Dema {
+        chain: EmaChain,
+    }
+}
+
+impl Dema {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        Self { chain: EmaChain::new(period) }
+    }
+}
+
+impl Series for Dema {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        let [one, two] = self.chain.forming::<2>(x);
+        Some(2.0 * one? - two?)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.chain.take::<2>(x);
+    }
+}
+
+state! {
+    /// Mulloy's triple exponential average.
+    pub struct Tema {
+        chain: EmaChain,
+    }
+}
+
+impl Tema {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        Self { chain: EmaChain::new(period) }
+    }
+}
+
+impl Series for Tema {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        let [one, two, three] = self.chain.forming::<3>(x);
+        Some(3.0 * one? - 3.0 * two? + three?)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.chain.take::<3>(x);
+    }
+}
+
+state! {
+    /// Change of the triple exponential average in percent (Hutson).
+    pub struct Trix {
+        chain: EmaChain,
+        last: Option<f64>,
+    }
+}
+
+impl Trix {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        Self { chain: EmaChain::new(period), last: None }
+    }
+}
+
+impl Series for Trix {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        let last = self.last?;
+        let [_, _, three] = self.chain.forming::<3>(x);
+        Some(if last == 0.0 { 0.0 } else { (three? / last - 1.0) * 100.0 })
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.chain.take::<3>(x);
+        self.last = self.chain.links[2].value();
+    }
+}
+
+state! {
+    /// Weighted moving average: the newest value counts `period` times, the oldest once.
+    pub struct Wma {
+        at: usize,
+        is_warm: bool,
+        head: f64,
+        head_moment: f64,
+        per_weights: f64,
+        /// Values of a window that are the last block's, the newest not counted.
+        tails_left: f64,
+        place: f64,
+        /// Sums of the last block's tails; before `at` the running block's values.
+        tails: Box<[f64]>,
+        /// The same with the tail's first value counted once, the next twice and so on.
+        tail_moments: Box<[f64]>,
+    }
+}
+
+impl Wma {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        let n = checked(period) as f64;
+        let none: Box<[f64]> = vec![0.0; period + 1].into();
+        Self {
+            at: 0,
+            is_warm: false,
+            head: 0.0,
+            head_moment: 0.0,
+            per_weights: 2.0 / (n * (n + 1.0)),
+            tails_left: n - 1.0,
+            place: 1.0,
+            tails: none.clone(),
+            tail_moments: none,
+        }
+    }
+}
+
+/// Turns the values of a block into the sums and moments of its tails.
+#[cold]
+#[inline(never)]
+fn weigh_tails(block: &mut [f64], moments: &mut [f64]) {
+    let (mut sum, mut moment) = (0.0, 0.0);
+    for (tail, tail_moment) in block.iter_mut().zip(moments).rev().skip(1) {
+        sum += *tail;
+        moment += sum;
+        (*tail, *tail_moment) = (sum, moment);
+    }
+}
+
+impl Series for Wma {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        if !(self.is_warm || self.at + 2 == self.tails.len()) {
+            return None;
+        }
+        let head = (self.head_moment + self.place * x) + self.tails_left * (self.head + x);
+        Some((self.tail_moments[self.at + 1] + head) * self.per_weights)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.head += x;
+        self.head_moment += self.place * x;
+        self.place += 1.0;
+        self.tails_left -= 1.0;
+        self.tails[self.at] = x;
+        self.at += 1;
+        if self.at + 1 == self.tails.len() {
+            weigh_tails(&mut self.tails, &mut self.tail_moments);
+            (self.tails_left, self.place) = (self.place - 2.0, 1.0);
+            (self.at, self.is_warm, self.head, self.head_moment) = (0, true, 0.0, 0.0);
+        }
+    }
+}
+
+state! {
+    /// Alan Hull's average: the weighted average of twice a short less a long weighted average.
+    pub struct Hull {
+        short: Wma,
+        long: Wma,
+        last: Wma,
+    }
+}
+
+impl Hull {
+    /// Over `period` values, at least 2: halves and roots are rounded down.
+    pub fn new(period: usize) -> Self {
+        Self { short: Wma::new(period / 2), long: Wma::new(period), last: Wma::new(period.isqrt()) }
+    }
+
+    #[inline(always)]
+    fn raw(&self, x: f64) -> Option<f64> {
+        Some(2.0 * self.short.forming(x)? - self.long.forming(x)?)
+    }
+}
+
+impl Series for Hull {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        self.last.forming(self.raw(x)?)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        if let Some(raw) = self.raw(x) {
+            self.last.take(raw);
+        }
+        self.short.take(x);
+        self.long.take(x);
+    }
+}
+
+state! {
+    /// Perry Kaufman's adaptive average: fast (2) where the price goes straight, slow (30) where it wavers.
+    pub struct Kama {
+        last: Option<f64>,
+        held: f64,
+        ring: Ring,
+        path: Sum,
+    }
+}
+
+/// Factor of Kaufman's slow average.
+const SLOW: f64 = 2.0 / 31.0;
+/// Factor of his fast average.
+const FAST: f64 = 2.0 / 3.0;
+
+impl Kama {
+    /// Over `period` changes.
+    pub fn new(period: usize) -> Self {
+        Self { last: None, held: 0.0, ring: Ring::new(period), path: Sum::new(period) }
+    }
+}
+
+impl Series for Kama {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        let (old, last) = (self.ring.oldest()?, self.last?);
+        let (path, way) = (self.path.forming((x - last).abs())?, x - old);
+        let efficiency = if path <= way || path == 0.0 { 1.0 } else { (way / path).abs() };
+        let root = efficiency * (FAST - SLOW) + SLOW;
+        Some(self.held + (x - self.held) * (root * root))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        // Until its first answer the average is the last value.
+        self.held = self.forming(x).unwrap_or(x);
+        if let Some(last) = self.last {
+            self.path.take((x - last).abs());
+        }
+        self.last = Some(x);
+        self.ring.take(x);
     }
 }

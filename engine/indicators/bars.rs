@@ -7,27 +7,39 @@
 //! The rules:
 //! * Bars are aligned to sessions ([`crate::grid`]). Trades and quotes outside the regular session never enter.
 //! * A bar is made from trades; from quote mids when no trade set a price in it. A minute with neither is no bar.
+//! * Trades belong where their stamp says. Within a minute the earliest stamp opens and the latest closes, in
+//!   whatever order they are heard; of equal stamps the one heard later is the later.
 //! * A minute closes with the first trade stamped at or after its end, or when a quote's stamp or the clock is
 //!   [`CLOSE_GRACE_NS`] past it: quotes may overtake trades where they conflate, so they do not close it at once.
-//! * A trade for a closed minute is late: counted, and left out of every bar, so that longer bars stay the sum of
-//!   their minutes. The venue's corrected bar brings it in through [`Bars::repair`].
+//! * A trade for a closed minute of the running session is late. It enters that minute, which is marked repaired,
+//!   and within [`REBUILD_WAIT_NS`] the session's bars are made again ([`corrections`]); with [`Late::LeaveOut`],
+//!   or for a minute that came from the venue or from history (which had it, or should have), it is left out.
+//! * A trade taken back or corrected changes the minute it is in, forming or closed, in the same way.
 //! * A trade seen before (same id and time) is counted and dropped; so is one stamped more than
 //!   [`AHEAD_NS_MAX`] after `now`, or without price or size.
 //! * Daily history feeds day and longer, minute history everything up to four hours, and the longer bars only for
 //!   days of which no daily bar was seeded. So seed days first.
 
+mod corrections;
+
+pub use corrections::TakenBack;
+
 use crate::grid::{Day, Span, session_date};
+use crate::ledger::Ledger;
 use crate::part::Part;
 use crate::recent::RecentTrades;
 use market::quote::{Bar, SaleRule, Timeframe, Trade};
 use market::time::{MINUTE, SECOND};
 use market::{Price, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How long after its end a minute waits for its last trades, in nanoseconds, when only quotes or the clock say
 /// that it is over.
 pub const CLOSE_GRACE_NS: i64 = SECOND;
 /// A stamp further than this ahead of `now` is nonsense.
 pub const AHEAD_NS_MAX: i64 = 60 * SECOND;
+/// How long bars may lack what came late or was taken back, in nanoseconds: one rebuild then serves all of it.
+pub const REBUILD_WAIT_NS: i64 = SECOND;
 /// Most minutes of a session.
 const MINUTES_MAX: usize = 390;
 
@@ -35,12 +47,21 @@ const MINUTE_SLOT: usize = Timeframe::Min1.index();
 const DAY_SLOT: usize = Timeframe::Day1.index();
 
 /// What became of what was heard, since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Trades taken into bars.
     pub trades: u64,
-    /// Trades for a bar already closed, and history older than what is known: left out.
+    /// Of those, trades that came after their minute had closed.
+    pub entered_late: u64,
+    /// Trades for a closed minute that must stay as it is, and history older than what is known: left out.
     pub late: u64,
+    /// Trades taken back.
+    pub taken_back: u64,
+    /// Trades whose price, size or conditions were corrected.
+    pub corrected: u64,
+    /// Trades taken back or corrected that are not in the ledger, or in a minute the venue made: left to the
+    /// venue's own corrected bar.
+    pub unmatched: u64,
     /// Trades repeated by the feed: dropped.
     pub repeated: u64,
     /// Trades outside the regular session: left out.
@@ -53,6 +74,16 @@ pub struct Counts {
     pub repaired: u64,
 }
 
+/// What happens to a trade whose minute has closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Late {
+    /// It enters the minute it belongs to, and the session's bars are made again.
+    #[default]
+    Enter,
+    /// It is counted and left out; the venue's corrected bar may bring it in.
+    LeaveOut,
+}
+
 /// Takes note of bars as they close, shorter ones first.
 pub trait Closings {
     /// `bar` of `timeframe` has closed, in the session of `day`.
@@ -60,16 +91,26 @@ pub trait Closings {
 }
 
 /// A part in its interval.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Slot {
     span: Span,
     part: Part,
+    /// True when it came as a finished bar: what is in it cannot be told apart any more.
+    is_given: bool,
+    /// True when a trade was taken back that may have set a price, and what is left is not known.
+    is_doubtful: bool,
 }
 
-const IDLE: Slot = Slot { span: Span::NEVER, part: Part::EMPTY };
+const IDLE: Slot = Slot::of(Span::NEVER, Part::EMPTY);
+
+impl Slot {
+    const fn of(span: Span, part: Part) -> Self {
+        Self { span, part, is_given: false, is_doubtful: false }
+    }
+}
 
 /// Everything under construction; what a repair takes back to the morning.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Site {
     /// The forming minute; closed minutes of 5min to 1day; closed days of the longer ones.
     slots: [Slot; Timeframe::COUNT],
@@ -84,14 +125,26 @@ struct Site {
     next_end: Timestamp,
 }
 
-/// Ten forming bars of one symbol.
-#[derive(Clone, Debug)]
+/// Ten forming bars of one symbol. What is written of it (in any binary format of serde) and read back goes on
+/// exactly where it stood, in the middle of a bar too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bars {
     site: Site,
     morning: Site,
     day: Option<Day>,
     /// Closed minutes of the session, in order.
+    #[serde(deserialize_with = "with_room")]
     minutes: Vec<Slot>,
+    /// False while the minutes are walked again.
+    is_keeping: bool,
+    /// Minutes before this were given by history: one that is not there had no trades.
+    given_until: Timestamp,
+    late: Late,
+    /// What ended by then is closed.
+    closed_until: Timestamp,
+    /// When [`Bars::rebuild`] must have happened.
+    rebuild_by: Timestamp,
+    ledger: Ledger,
     recent: RecentTrades,
     counts: Counts,
     revision: u64,
@@ -113,10 +166,21 @@ impl Bars {
             site,
             day: None,
             minutes: Vec::with_capacity(MINUTES_MAX),
+            is_keeping: true,
+            given_until: Timestamp::MIN,
+            late: Late::Enter,
+            closed_until: Timestamp::MIN,
+            rebuild_by: Timestamp::MAX,
+            ledger: Ledger::new(),
             recent: RecentTrades::new(),
             counts: Counts::default(),
             revision: 1,
         }
+    }
+
+    /// The same with another rule for late trades.
+    pub fn with_late(self, late: Late) -> Self {
+        Self { late, ..self }
     }
 
     /// The bar of a timeframe if it closed now; `None` when nothing happened in its interval yet.
@@ -154,9 +218,11 @@ impl Bars {
         self.revision
     }
 
-    /// When [`Bars::advance`] has something to close; `None` when nothing is under construction.
+    /// When [`Bars::advance`] has something to close, or [`Bars::rebuild`] is due; `None` when there is neither.
     pub fn deadline(&self) -> Option<Timestamp> {
-        (self.site.next_end < Timestamp::MAX).then(|| self.site.next_end + CLOSE_GRACE_NS)
+        let close = (self.site.next_end < Timestamp::MAX).then(|| self.site.next_end + CLOSE_GRACE_NS);
+        let rebuild = (self.rebuild_by < Timestamp::MAX).then_some(self.rebuild_by);
+        close.into_iter().chain(rebuild).min()
     }
 
     /// True when a tick or minute bar stamped `at` begins a session later than the one under construction.
@@ -174,6 +240,8 @@ impl Bars {
         self.close_until(at, closings);
         self.day = day;
         self.minutes.clear();
+        self.ledger.clear();
+        self.rebuild_by = Timestamp::MAX;
         self.morning.clone_from(&self.site);
     }
 
@@ -194,9 +262,10 @@ impl Bars {
         } else if !self.session_holds(trade.at) {
             self.counts.outside += 1;
         } else if !self.open_minute(trade.at) {
-            self.counts.late += 1;
+            self.take_late(now, trade);
         } else {
             self.site.slots[MINUTE_SLOT].part.trade(trade);
+            self.ledger.note(trade);
             self.counts.trades += 1;
             self.revision += 1;
         }
@@ -249,7 +318,9 @@ impl Bars {
         }
         let minute = &mut self.site.slots[MINUTE_SLOT];
         minute.part = Part::from_bar(bar);
+        minute.is_given = true;
         let end = minute.span.end;
+        self.given_until = end;
         self.revision += 1;
         self.close_until(end, closings);
         true
@@ -293,59 +364,6 @@ impl Bars {
         true
     }
 
-    /// Puts a minute of the running session right: replaces it, or puts it where a gap left none. True when
-    /// [`Bars::rebuild`] must follow; false when the bar is of another session, or of the forming minute (which
-    /// is replaced at once).
-    pub fn repair(&mut self, bar: &Bar) -> bool {
-        let Some(day) = self.day.filter(|day| day.session.holds(bar.start) && bar.low > Price::ZERO) else {
-            self.counts.late += 1;
-            return false;
-        };
-        self.counts.repaired += 1;
-        self.revision += 1;
-        let repaired = Slot {
-            span: day.span(Timeframe::Min1, bar.start),
-            part: Part::from_bar(&Bar { repaired: true, ..*bar }),
-        };
-        let minute = &mut self.site.slots[MINUTE_SLOT];
-        if !minute.part.is_empty() && minute.span == repaired.span {
-            minute.part = repaired.part;
-            return false;
-        }
-        let place = self.minutes.partition_point(|slot| slot.span.start < repaired.span.start);
-        if self.minutes.get(place).is_some_and(|slot| slot.span == repaired.span) {
-            self.minutes[place] = repaired;
-        } else if self.minutes.len() < MINUTES_MAX {
-            self.minutes.insert(place, repaired);
-        }
-        true
-    }
-
-    /// Builds the session's bars again from its minutes, as if the repaired ones had been there from the start.
-    /// `closings` hears every bar of the session again and must have gone back to the morning too.
-    pub fn rebuild(&mut self, closings: &mut impl Closings) {
-        let (forming, ahead) = (self.site.slots[MINUTE_SLOT], self.site.ahead);
-        self.site.clone_from(&self.morning);
-        self.revision += 1;
-        // The list must outlive the walk, which would push onto it.
-        let minutes = std::mem::take(&mut self.minutes);
-        for minute in &minutes {
-            self.close_until(minute.span.start, closings);
-            self.open_minute(minute.span.start);
-            self.site.slots[MINUTE_SLOT].part = minute.part;
-            self.close_until(minute.span.end, closings);
-        }
-        self.minutes = minutes;
-        if !forming.part.is_empty() {
-            self.close_until(forming.span.start, closings);
-            if self.open_minute(forming.span.start) {
-                self.site.slots[MINUTE_SLOT].part = forming.part;
-                self.site.ahead = ahead;
-            }
-        }
-        self.find_next_end();
-    }
-
     #[inline]
     fn session_holds(&self, at: Timestamp) -> bool {
         self.day.is_some_and(|day| day.session.holds(at))
@@ -383,7 +401,7 @@ impl Bars {
         let Some(day) = self.day else { return };
         let span = day.span(Timeframe::Min1, at);
         if self.site.ahead.span != span {
-            self.site.ahead = Slot { span, part: Part::EMPTY };
+            self.site.ahead = Slot::of(span, Part::EMPTY);
         }
         self.site.ahead.part.mid(mid);
     }
@@ -398,6 +416,7 @@ impl Bars {
 
     fn close_ended(&mut self, until: Timestamp, closings: &mut impl Closings) {
         self.revision += 1;
+        self.closed_until = self.closed_until.max(until);
         while self.site.slots[MINUTE_SLOT].span.end <= until && !self.site.slots[MINUTE_SLOT].part.is_empty()
         {
             self.close_minute(closings);
@@ -416,7 +435,7 @@ impl Bars {
     fn close_minute(&mut self, closings: &mut impl Closings) {
         let minute = std::mem::replace(&mut self.site.slots[MINUTE_SLOT], IDLE);
         self.site.minutes_until = minute.span.end;
-        if self.minutes.capacity() > 0 && self.minutes.len() < MINUTES_MAX {
+        if self.is_keeping && self.minutes.len() < MINUTES_MAX {
             self.minutes.push(minute);
         }
         let longest = if self.is_day_known() { DAY_SLOT } else { DAY_SLOT + 1 };
@@ -432,6 +451,11 @@ impl Bars {
             self.close_slot(index, until, self.day, closings);
         }
         if let Some(day) = self.day {
+            let today = &self.site.slots[DAY_SLOT];
+            if !today.part.is_empty() && today.span.end <= until {
+                // Nor may one of a quiet afternoon open the day a second time.
+                self.site.minutes_until = self.site.minutes_until.max(today.span.end);
+            }
             self.close_longer(until, &day, closings);
         }
     }
@@ -480,6 +504,13 @@ impl Default for Bars {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Reads the session's minutes into a list with room for all of them: nothing allocates later.
+fn with_room<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Slot>, D::Error> {
+    let mut minutes = Vec::<Slot>::deserialize(from)?;
+    minutes.reserve_exact(MINUTES_MAX.saturating_sub(minutes.len()));
+    Ok(minutes)
 }
 
 const _: () = assert!(CLOSE_GRACE_NS < MINUTE, "the waiting mids are of one minute only");

@@ -1,147 +1,222 @@
-//! Mean and standard deviation of a window, and what is made of them: Bollinger bands and the z-score.
+//! How far values stray: standard deviation, variance, z-scores, CCI, and two series against each other.
 
-use crate::candle::Candle;
-use crate::window::Window;
+use crate::candle::{Candle, Source};
+use crate::indicator::{Indicator, Series};
+use crate::moments::{Moments, Pairs};
+use crate::window::Ring;
 
-/// Mean and squared deviations of a window.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spread {
-    /// Arithmetic mean.
-    pub mean: f64,
-    /// Sum of squared deviations from the mean, not negative.
-    pub squares: f64,
-    /// Values in the window.
-    pub count: usize,
-}
-
-impl Spread {
-    /// Standard deviation with divisor n.
-    pub fn population(&self) -> f64 {
-        (self.squares / self.count as f64).sqrt()
-    }
-
-    /// Variance with divisor n - 1; 0 for a single value.
-    pub fn sample_variance(&self) -> f64 {
-        self.squares / (self.count.max(2) - 1) as f64
+state! {
+    /// Population standard deviation times a factor.
+    pub struct Deviation {
+        factor: f64,
+        moments: Moments,
     }
 }
 
-/// Mean and deviation of the last `period` values. The tail is summed twice when a bar closes (mean first, then
-/// deviations), and a forming value is joined by Welford's step: no cancellation, whatever the level.
-#[derive(Clone, Debug)]
-pub struct Moments {
-    tail_mean: f64,
-    tail_squares: f64,
-    window: Window,
-}
-
-impl Moments {
-    /// Over `period` values.
-    pub fn new(period: usize) -> Self {
-        Self { tail_mean: 0.0, tail_squares: 0.0, window: Window::new(period) }
-    }
-
-    /// Mean and deviations if `x` were the next value; `None` while there are fewer than `period`.
-    #[inline]
-    pub fn forming(&self, x: f64) -> Option<Spread> {
-        if !self.window.nearly_full() {
-            return None;
-        }
-        let count = self.window.period();
-        let away = x - self.tail_mean;
-        let mean = self.tail_mean + away / count as f64;
-        Some(Spread { mean, squares: (self.tail_squares + away * (x - mean)).max(0.0), count })
-    }
-
-    /// Takes a finished value; answers as [`Moments::forming`] would have.
-    pub fn update(&mut self, x: f64) -> Option<Spread> {
-        let value = self.forming(x);
-        self.window.push(x);
-        let count = self.window.tail().count().max(1) as f64;
-        self.tail_mean = self.window.tail().sum::<f64>() / count;
-        self.tail_squares = self.window.tail().map(|v| (v - self.tail_mean) * (v - self.tail_mean)).sum();
-        value
+impl Deviation {
+    /// `factor` deviations of `period` values.
+    pub fn new(period: usize, factor: f64) -> Self {
+        Self { factor, moments: Moments::new(period) }
     }
 }
 
-/// Bollinger's bands (John Bollinger; population deviation).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bands {
-    /// Middle plus `width` deviations, dollars.
-    pub upper: f64,
-    /// The mean, dollars.
-    pub middle: f64,
-    /// Middle less `width` deviations, dollars.
-    pub lower: f64,
-}
+impl Series for Deviation {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        self.moments.forming(x).map(|spread| self.factor * spread.population())
+    }
 
-impl Bands {
-    /// Where `price` lies between the bands: 0 at the lower, 1 at the upper, beyond outside; `None` when they touch.
-    #[inline]
-    pub fn percent_b(&self, price: f64) -> Option<f64> {
-        let width = self.upper - self.lower;
-        (width > 0.0).then(|| (price - self.lower) / width)
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.moments.take(x);
     }
 }
 
-/// Bollinger bands of the close.
-#[derive(Clone, Debug)]
-pub struct Bollinger {
-    width: f64,
-    moments: Moments,
-}
-
-impl Bollinger {
-    /// Over `period` bars, `width` deviations to each side.
-    pub fn new(period: usize, width: f64) -> Self {
-        Self { width, moments: Moments::new(period) }
-    }
-
-    /// The bands if `candle` were the next bar.
-    #[inline]
-    pub fn forming(&self, candle: &Candle) -> Option<Bands> {
-        self.moments.forming(candle.close).map(|spread| self.bands(&spread))
-    }
-
-    /// Takes a finished bar; answers as [`Bollinger::forming`] would have.
-    pub fn update(&mut self, candle: &Candle) -> Option<Bands> {
-        self.moments.update(candle.close).map(|spread| self.bands(&spread))
-    }
-
-    fn bands(&self, spread: &Spread) -> Bands {
-        let reach = self.width * spread.population();
-        Bands { upper: spread.mean + reach, middle: spread.mean, lower: spread.mean - reach }
+state! {
+    /// Population variance.
+    pub struct Variance {
+        moments: Moments,
     }
 }
 
-/// How many population deviations the close lies from its mean.
-#[derive(Clone, Debug)]
-pub struct ZScore {
-    moments: Moments,
-}
-
-impl ZScore {
-    /// Over `period` bars.
+impl Variance {
+    /// Of `period` values.
     pub fn new(period: usize) -> Self {
         Self { moments: Moments::new(period) }
     }
+}
 
-    /// The score if `candle` were the next bar; `None` also when nothing deviates.
-    #[inline]
-    pub fn forming(&self, candle: &Candle) -> Option<f64> {
-        self.moments.forming(candle.close).and_then(|spread| score(candle.close, &spread))
+impl Series for Variance {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        self.moments.forming(x).map(|spread| spread.variance())
     }
 
-    /// Takes a finished bar; answers as [`ZScore::forming`] would have.
-    pub fn update(&mut self, candle: &Candle) -> Option<f64> {
-        self.moments.update(candle.close).and_then(|spread| score(candle.close, &spread))
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.moments.take(x);
     }
 }
 
-/// Deviations of `x` from the mean of its window; `None` when the window does not vary beyond rounding.
-#[inline]
-pub fn score(x: f64, spread: &Spread) -> Option<f64> {
-    let deviation = spread.population();
-    // Rounding of the mean alone can leave a deviation of this size where every value is equal.
-    (deviation > 1e-13 * spread.mean.abs()).then(|| (x - spread.mean) / deviation)
+state! {
+    /// How many deviations a value lies from the mean; unknown when nothing deviates.
+    pub struct ZScore {
+        is_sample: bool,
+        moments: Moments,
+    }
+}
+
+impl ZScore {
+    /// Over `period` values; deviations with divisor n - 1 when `is_sample`, else n.
+    pub fn new(period: usize, is_sample: bool) -> Self {
+        Self { is_sample, moments: Moments::new(period) }
+    }
+}
+
+impl Series for ZScore {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        let spread = self.moments.forming(x)?;
+        if self.is_sample {
+            (spread.squares > 0.0).then(|| spread.away / spread.sample_variance().sqrt())
+        } else {
+            spread.score()
+        }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.moments.take(x);
+    }
+}
+
+/// Typical prices closer than this, relative to themselves, are the same price on a decimal grid.
+pub(crate) const SAME: f64 = 1e-14;
+
+state! {
+    /// Donald Lambert's commodity channel index: distance of the typical price from its mean over 0.015 mean absolute
+    /// deviations; 0 when it is on its mean. Walks its window: no running sum gives absolute deviations.
+    pub struct Cci {
+        ring: Ring,
+        moments: Moments,
+    }
+}
+
+impl Cci {
+    /// Over `period` bars.
+    pub fn new(period: usize) -> Self {
+        Self { ring: Ring::new(period), moments: Moments::new(period) }
+    }
+}
+
+/// Sum of the distances from the mean, in four lanes; the mean is told as the newest value and how far that is from
+/// it, which keeps the digits of small distances at a high price.
+#[inline(always)]
+fn distances(values: &[f64], newest: f64, away: f64) -> f64 {
+    let (fours, rest) = values.as_chunks::<4>();
+    let mut lanes = [0.0; 4];
+    for four in fours {
+        for (lane, x) in lanes.iter_mut().zip(four) {
+            *lane += ((x - newest) + away).abs();
+        }
+    }
+    let rest: f64 = rest.iter().map(|x| ((x - newest) + away).abs()).sum();
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
+}
+
+impl Indicator for Cci {
+    type Output = f64;
+
+    #[inline(always)]
+    fn forming(&self, candle: &Candle) -> Option<f64> {
+        let x = candle.typical();
+        let spread = self.moments.forming(x)?;
+        let (earlier, later) = self.ring.others();
+        let sum = distances(earlier, x, spread.away) + distances(later, x, spread.away) + spread.away.abs();
+        let is_same = spread.away.abs() <= SAME * x.abs() || sum == 0.0;
+        Some(if is_same { 0.0 } else { spread.away / (0.015 * (sum / spread.count)) })
+    }
+
+    #[inline(always)]
+    fn take(&mut self, candle: &Candle) {
+        let x = candle.typical();
+        self.ring.take(x);
+        self.moments.take(x);
+    }
+}
+
+state! {
+    /// Pearson's correlation of two numbers of the bar, -1 to 1; 0 when one does not vary.
+    pub struct Correlation {
+        sources: (Source, Source),
+        pairs: Pairs,
+    }
+}
+
+impl Correlation {
+    /// Over `period` bars.
+    pub fn new(period: usize, first: Source, second: Source) -> Self {
+        Self { sources: (first, second), pairs: Pairs::new(period) }
+    }
+}
+
+impl Indicator for Correlation {
+    type Output = f64;
+
+    #[inline(always)]
+    fn forming(&self, candle: &Candle) -> Option<f64> {
+        let (x, y) = (self.sources.0.of(candle)?, self.sources.1.of(candle)?);
+        self.pairs.forming(x, y).map(|together| together.correlation().unwrap_or(0.0))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, candle: &Candle) {
+        if let (Some(x), Some(y)) = (self.sources.0.of(candle), self.sources.1.of(candle)) {
+            self.pairs.take(x, y);
+        }
+    }
+}
+
+state! {
+    /// Slope of the second number's simple returns on the first's; 0 when the first does not vary.
+    pub struct Beta {
+        sources: (Source, Source),
+        last: Option<(f64, f64)>,
+        pairs: Pairs,
+    }
+}
+
+impl Beta {
+    /// Over `period` returns.
+    pub fn new(period: usize, first: Source, second: Source) -> Self {
+        Self { sources: (first, second), last: None, pairs: Pairs::new(period) }
+    }
+
+    #[inline(always)]
+    fn returns(&self, candle: &Candle) -> Option<(f64, f64)> {
+        let (x, y) = (self.sources.0.of(candle)?, self.sources.1.of(candle)?);
+        let (last_x, last_y) = self.last?;
+        let change = |new: f64, old: f64| if old == 0.0 { 0.0 } else { (new - old) / old };
+        Some((change(x, last_x), change(y, last_y)))
+    }
+}
+
+impl Indicator for Beta {
+    type Output = f64;
+
+    #[inline(always)]
+    fn forming(&self, candle: &Candle) -> Option<f64> {
+        let (x, y) = self.returns(candle)?;
+        self.pairs.forming(x, y).map(|together| together.slope().unwrap_or(0.0))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, candle: &Candle) {
+        if let Some((x, y)) = self.returns(candle) {
+            self.pairs.take(x, y);
+        }
+        if let (Some(x), Some(y)) = (self.sources.0.of(candle), self.sources.1.of(candle)) {
+            self.last = Some((x, y));
+        }
+    }
 }

@@ -5,9 +5,10 @@ use market::quote::Timeframe;
 use market::session::{self, Session};
 use market::time::MINUTE;
 use market::{Date, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A stretch of time: `start <= t < end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// Its first instant.
     pub start: Timestamp,
@@ -27,7 +28,7 @@ impl Span {
 }
 
 /// One session with the longer intervals it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
     /// The session.
     pub session: Session,

@@ -9,37 +9,62 @@
 //! Everything is constant time per tick and allocates only in its constructor. Values are `f64` inside, `f32` in
 //! rows; an indicator that cannot say yet says `None`, and no NaN or infinity ever leaves.
 
+#[macro_use]
+pub mod state;
+
 pub mod analysis;
 pub mod average;
+pub mod bands;
 pub mod bars;
 pub mod candle;
+pub mod declaration;
 pub mod deviation;
 pub mod features;
 pub mod grid;
-pub mod lag;
+pub mod hilbert;
+pub mod indicator;
+pub mod ledger;
 pub mod macd;
+pub mod memory;
+pub mod moments;
+pub mod momentum;
 pub mod part;
+pub mod periods;
 pub mod recent;
+pub mod scaling;
+pub mod session;
 pub mod set;
+pub mod splits;
 pub mod stochastic;
-pub mod strength;
 pub mod table;
 pub mod trend;
 pub mod true_range;
 pub mod volatility;
 pub mod volume;
-pub mod vwap;
+pub mod walk;
 pub mod wilder;
 pub mod window;
 
 #[cfg(test)]
 mod allocation_test;
 #[cfg(test)]
+mod analysis_test;
+#[cfg(test)]
 mod bars_test;
 #[cfg(test)]
 mod batch_test;
 #[cfg(test)]
+mod corrections_test;
+#[cfg(test)]
+mod docs_test;
+#[cfg(test)]
+mod folds_test;
+#[cfg(test)]
 mod golden_test;
+#[cfg(test)]
+mod naive_test;
+#[cfg(test)]
+mod property_test;
 
 pub use analysis::{Analysis, Closed};
 pub use features::FEATURES;

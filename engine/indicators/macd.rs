@@ -1,64 +1,94 @@
-//! Moving-average convergence and divergence (Gerald Appel), seeded as TA-Lib does.
+//! Two averages against each other: MACD and PPO (Gerald Appel).
 
-use crate::average::Ema;
+use crate::average::{Ema, Sma};
 use crate::candle::Candle;
+use crate::indicator::{Indicator, Series};
 
-/// The three outputs, in dollars.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Convergence {
-    /// Fast less slow average.
-    pub line: f64,
-    /// Average of the line.
-    pub signal: f64,
-    /// Line less signal.
-    pub histogram: f64,
-}
-
-/// MACD of the close. The fast average starts late, so that both are seeded with bars that end at bar
-/// `slow - 1`; first answered with bar `slow + signal - 2`.
-#[derive(Clone, Debug)]
-pub struct Macd {
-    /// Bars the fast average still sits out.
-    waits: usize,
-    fast: Ema,
-    slow: Ema,
-    signal: Ema,
+state! {
+    /// MACD of the close: line, signal and histogram, dollars. The fast average starts late, so that both are
+    /// seeded with bars that end at bar `slow - 1`; first answered with bar `slow + signal - 2` (TA-Lib).
+    pub struct Macd {
+        /// Bars the fast average still sits out.
+        waits: usize,
+        fast: Ema,
+        slow: Ema,
+        signal: Ema,
+    }
 }
 
 impl Macd {
-    /// With the periods of the fast average, the slow one, and the signal. `fast` must be below `slow`.
+    /// With the periods of the fast average, the slow one, and the signal; the shorter of the first two is the
+    /// fast one.
     pub fn new(fast: usize, slow: usize, signal: usize) -> Self {
-        assert!(fast < slow, "the fast average must be shorter than the slow one");
+        let (fast, slow) = (fast.min(slow), fast.max(slow));
         Self { waits: slow - fast, fast: Ema::new(fast), slow: Ema::new(slow), signal: Ema::new(signal) }
     }
 
-    /// The outputs if `candle` were the next bar.
-    #[inline]
-    pub fn forming(&self, candle: &Candle) -> Option<Convergence> {
+    #[inline(always)]
+    fn line(&self, close: f64) -> Option<f64> {
+        let slow = self.slow.forming(close)?;
+        Some(self.fast.forming(close)? - slow)
+    }
+}
+
+impl Indicator for Macd {
+    type Output = [f64; 3];
+
+    #[inline(always)]
+    fn forming(&self, candle: &Candle) -> Option<[f64; 3]> {
         let line = self.line(candle.close)?;
         let signal = self.signal.forming(line)?;
-        Some(Convergence { line, signal, histogram: line - signal })
+        Some([line, signal, line - signal])
     }
 
-    /// Takes a finished bar; answers as [`Macd::forming`] would have.
-    pub fn update(&mut self, candle: &Candle) -> Option<Convergence> {
-        let (value, line) = (self.forming(candle), self.line(candle.close));
+    #[inline(always)]
+    fn take(&mut self, candle: &Candle) {
+        if let Some(line) = self.line(candle.close) {
+            self.signal.take(line);
+        }
         if self.waits > 0 {
             self.waits -= 1;
         } else {
-            self.fast.update(candle.close);
+            self.fast.take(candle.close);
         }
-        self.slow.update(candle.close);
-        if let Some(line) = line {
-            self.signal.update(line);
-        }
-        value
+        self.slow.take(candle.close);
+    }
+}
+
+state! {
+    /// Fast less slow average in percent of the slow one; each average is seeded with its own first bars.
+    pub struct Ppo {
+        is_exponential: bool,
+        emas: [Ema; 2],
+        smas: [Sma; 2],
+    }
+}
+
+impl Ppo {
+    /// With the periods of the fast and the slow average; exponential or simple ones.
+    pub fn new(fast: usize, slow: usize, is_exponential: bool) -> Self {
+        let periods = [fast.min(slow), fast.max(slow)];
+        Self { is_exponential, emas: periods.map(Ema::new), smas: periods.map(Sma::new) }
+    }
+}
+
+impl Series for Ppo {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        let (fast, slow) = if self.is_exponential {
+            (self.emas[0].forming(x)?, self.emas[1].forming(x)?)
+        } else {
+            (self.smas[0].forming(x)?, self.smas[1].forming(x)?)
+        };
+        Some(if slow == 0.0 { 0.0 } else { (fast - slow) / slow * 100.0 })
     }
 
-    fn line(&self, close: f64) -> Option<f64> {
-        if self.waits > 0 {
-            return None;
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        if self.is_exponential {
+            self.emas.iter_mut().for_each(|ema| ema.take(x));
+        } else {
+            self.smas.iter_mut().for_each(|sma| sma.take(x));
         }
-        Some(self.fast.forming(close)? - self.slow.forming(close)?)
     }
 }

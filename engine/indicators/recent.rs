@@ -1,14 +1,17 @@
 //! The ids of the latest trades, to drop what a feed repeats.
 
 use market::{Timestamp, quote::Trade};
+use serde::{Deserialize, Serialize};
 
 /// How many trades back a repeat is noticed.
 pub const RECENT_TRADES: usize = 64;
 
 /// A ring of ids and times. Two trades are the same when both agree: ids alone repeat from day to day.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecentTrades {
+    #[serde(with = "whole")]
     ids: [u64; RECENT_TRADES],
+    #[serde(with = "whole")]
     times: [Timestamp; RECENT_TRADES],
     next: usize,
 }
@@ -40,6 +43,28 @@ impl RecentTrades {
 impl Default for RecentTrades {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A ring written as the list it is; one of another length is refused.
+mod whole {
+    use super::RECENT_TRADES;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        ring: &[T; RECENT_TRADES],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        ring.as_slice().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<[T; RECENT_TRADES], D::Error> {
+        let list = Vec::<T>::deserialize(from)?;
+        let length = list.len();
+        list.try_into().map_err(|_| D::Error::invalid_length(length, &"a ring of 64 trades"))
     }
 }
 

@@ -1,61 +1,334 @@
-//! The last few values of a series. Sums over a window are taken afresh when a bar closes, over all of it but the
-//! oldest value: so the forming value costs one addition, and nothing drifts or stays poisoned by one huge value.
+//! Sums and extremes of the last few values in constant time, without drift.
+//!
+//! A window slides over blocks of its own length. For the block that ended last the sums (or extremes) of all its
+//! tails are kept, made afresh from the values when it ended; for the running block the sum of its head. Any window
+//! is one tail and one head: every answer is a fresh sum over just the values in the window, whatever passed before,
+//! and costs two additions. Turning a full block into tails costs one more addition a value (van Herk 1992 and
+//! Gil & Werman 1993 for extremes).
 
-/// Longest period any indicator may have.
-pub const LONGEST: usize = 64;
+use crate::indicator::Series;
 
-/// A ring of the last `period` values.
-#[derive(Clone, Debug)]
-pub struct Window {
-    period: usize,
-    next: usize,
-    filled: usize,
-    held: [f64; LONGEST],
+/// Longest period any indicator may have, bars.
+pub const LONGEST: usize = 1_000;
+
+/// Panics when a period is 0 or above [`LONGEST`]: names and bounds are checked before ([`crate::table`]).
+pub(crate) fn checked(period: usize) -> usize {
+    assert!((1..=LONGEST).contains(&period), "period {period} is not 1 to {LONGEST}");
+    period
 }
 
-impl Window {
-    /// An empty window. Panics when `period` is 0 or above [`LONGEST`]: periods are written in the program.
+state! {
+    /// The values of the last `period` updates.
+    pub struct Ring {
+        next: usize,
+        is_full: bool,
+        held: Box<[f64]>,
+    }
+}
+
+impl Ring {
+    /// An empty ring of `period` places.
     pub fn new(period: usize) -> Self {
-        assert!((1..=LONGEST).contains(&period), "period {period} is not 1 to {LONGEST}");
-        Self { period, next: 0, filled: 0, held: [0.0; LONGEST] }
+        Self { next: 0, is_full: false, held: vec![0.0; checked(period)].into() }
     }
 
     /// Takes a value in, and the oldest out when full.
-    pub fn push(&mut self, x: f64) {
+    #[inline(always)]
+    pub fn take(&mut self, x: f64) {
         self.held[self.next] = x;
-        self.next = if self.next + 1 == self.period { 0 } else { self.next + 1 };
-        self.filled = (self.filled + 1).min(self.period);
+        self.next += 1;
+        if self.next == self.held.len() {
+            (self.next, self.is_full) = (0, true);
+        }
     }
 
-    /// The period.
-    pub const fn period(&self) -> usize {
-        self.period
-    }
-
-    /// Values held.
-    pub const fn len(&self) -> usize {
-        self.filled
-    }
-
-    /// True before the first value.
-    pub const fn is_empty(&self) -> bool {
-        self.filled == 0
+    /// The value `period` updates ago; `None` until there were as many.
+    #[inline(always)]
+    pub fn oldest(&self) -> Option<f64> {
+        self.is_full.then(|| self.held[self.next])
     }
 
     /// True when one more value makes a whole window.
-    pub const fn nearly_full(&self) -> bool {
-        self.filled + 1 >= self.period
+    #[inline(always)]
+    pub fn nearly_full(&self) -> bool {
+        self.is_full || self.next + 1 == self.held.len()
     }
 
-    /// The value `period` pushes ago; `None` until the window is full.
-    pub fn oldest(&self) -> Option<f64> {
-        (self.filled == self.period).then(|| self.held[self.next])
+    /// Places.
+    pub fn period(&self) -> usize {
+        self.held.len()
     }
 
-    /// The latest `period - 1` values (fewer while filling), oldest first: what a forming value is joined to.
-    pub fn tail(&self) -> impl Iterator<Item = f64> + '_ {
-        let count = self.filled.min(self.period - 1);
-        (0..count).map(move |i| self.held[(self.next + self.period - count + i) % self.period])
+    /// The latest `period - 1` values (all while there are fewer), in two runs, in no order worth relying on.
+    #[inline(always)]
+    pub fn others(&self) -> (&[f64], &[f64]) {
+        let end = if self.is_full { self.held.len() } else { self.next };
+        let later = if self.is_full { self.next + 1 } else { end };
+        (&self.held[..self.next], &self.held[later..end])
+    }
+}
+
+state! {
+    /// Sum of a window.
+    pub struct Sum {
+        at: usize,
+        is_warm: bool,
+        head: f64,
+        /// Before `at` the running block's values, from it the last block's tail sums; one more place for none.
+        tails: Box<[f64]>,
+    }
+}
+
+impl Sum {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        Self { at: 0, is_warm: false, head: 0.0, tails: vec![0.0; checked(period) + 1].into() }
+    }
+
+    /// Values in a whole window.
+    #[inline(always)]
+    pub fn period(&self) -> usize {
+        self.tails.len() - 1
+    }
+
+    /// The sum with `x` as the next value, of as many as there are.
+    #[inline(always)]
+    pub fn with(&self, x: f64) -> f64 {
+        self.tails[self.at + 1] + (self.head + x)
+    }
+}
+
+/// Joins the tails of four values to what comes after them: the chain from four to four is one step long, so the
+/// processor works on the next four meanwhile.
+#[inline(always)]
+pub(crate) fn tails_of([a, b, c, d]: [f64; 4], after: f64, join: impl Fn(f64, f64) -> f64) -> [f64; 4] {
+    let two = join(c, d);
+    [join(join(join(a, b), two), after), join(join(b, two), after), join(two, after), join(d, after)]
+}
+
+/// Turns the values of a block (all but its last place) into the joins of its tails.
+#[inline(always)]
+fn join_tails(block: &mut [f64], none: f64, join: impl Fn(f64, f64) -> f64 + Copy) {
+    let Some((_, values)) = block.split_last_mut() else { return };
+    let mut after = none;
+    let (rest, fours) = values.as_rchunks_mut::<4>();
+    for four in fours.iter_mut().rev() {
+        *four = tails_of(*four, after, join);
+        after = four[0];
+    }
+    for tail in rest.iter_mut().rev() {
+        after = join(*tail, after);
+        *tail = after;
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn sum_tails(block: &mut [f64]) {
+    join_tails(block, 0.0, |a, b| a + b);
+}
+
+impl Series for Sum {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        (self.is_warm || self.at + 2 == self.tails.len()).then(|| self.with(x))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.head += x;
+        self.tails[self.at] = x;
+        self.at += 1;
+        if self.at + 1 == self.tails.len() {
+            sum_tails(&mut self.tails);
+            (self.at, self.is_warm, self.head) = (0, true, 0.0);
+        }
+    }
+}
+
+state! {
+    /// Largest value of a window.
+    pub struct Highest {
+        at: usize,
+        is_warm: bool,
+        head: f64,
+        tails: Box<[f64]>,
+    }
+}
+
+#[inline(always)]
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+#[inline(always)]
+pub(crate) fn smaller(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+impl Highest {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        let tails = vec![f64::NEG_INFINITY; checked(period) + 1].into();
+        Self { at: 0, is_warm: false, head: f64::NEG_INFINITY, tails }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn highest_tails(block: &mut [f64]) {
+    join_tails(block, f64::NEG_INFINITY, larger);
+}
+
+impl Series for Highest {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        let is_whole = self.is_warm || self.at + 2 == self.tails.len();
+        is_whole.then(|| larger(self.tails[self.at + 1], larger(self.head, x)))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.head = larger(self.head, x);
+        self.tails[self.at] = x;
+        self.at += 1;
+        if self.at + 1 == self.tails.len() {
+            highest_tails(&mut self.tails);
+            (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
+        }
+    }
+}
+
+state! {
+    /// Smallest value of a window.
+    pub struct Lowest {
+        negated: Highest,
+    }
+}
+
+impl Lowest {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        Self { negated: Highest::new(period) }
+    }
+}
+
+impl Series for Lowest {
+    #[inline(always)]
+    fn forming(&self, x: f64) -> Option<f64> {
+        self.negated.forming(-x).map(|x| -x)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: f64) {
+        self.negated.take(-x);
+    }
+}
+
+state! {
+    /// How many values ago the largest of a window was; of equal ones the latest.
+    pub struct HighestAgo {
+        at: usize,
+        is_warm: bool,
+        head: f64,
+        head_at: usize,
+        tails: Box<[f64]>,
+        tails_at: Box<[u32]>,
+    }
+}
+
+impl HighestAgo {
+    /// Over `period` values.
+    pub fn new(period: usize) -> Self {
+        let places = checked(period) + 1;
+        Self {
+            at: 0,
+            is_warm: false,
+            head: f64::NEG_INFINITY,
+            head_at: 0,
+            tails: vec![f64::NEG_INFINITY; places].into(),
+            tails_at: vec![0; places].into(),
+        }
+    }
+
+    /// Values since the largest if `x` were the next: 0 when it is `x`; `None` until the window is whole.
+    #[inline(always)]
+    pub fn forming(&self, x: f64) -> Option<usize> {
+        if !(self.is_warm || self.at + 2 == self.tails.len()) {
+            return None;
+        }
+        let (tail, tail_at) = (self.tails[self.at + 1], self.tails_at[self.at + 1] as usize);
+        Some(if x >= larger(tail, self.head) {
+            0
+        } else if self.head >= tail {
+            self.at - self.head_at
+        } else {
+            self.at + self.tails.len() - 1 - tail_at
+        })
+    }
+
+    /// Takes a finished value.
+    #[inline(always)]
+    pub fn take(&mut self, x: f64) {
+        if x >= self.head {
+            (self.head, self.head_at) = (x, self.at);
+        }
+        self.tails[self.at] = x;
+        self.at += 1;
+        if self.at + 1 == self.tails.len() {
+            highest_places(&mut self.tails, &mut self.tails_at);
+            (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
+        }
+    }
+}
+
+/// Turns the values of a block into the highest of its tails and their places.
+#[cold]
+#[inline(never)]
+fn highest_places(block: &mut [f64], places: &mut [u32]) {
+    let (mut highest, mut place) = (f64::NEG_INFINITY, 0);
+    for (at, (tail, tail_at)) in block.iter_mut().zip(places).enumerate().rev().skip(1) {
+        if *tail > highest {
+            (highest, place) = (*tail, at as u32);
+        }
+        (*tail, *tail_at) = (highest, place);
+    }
+}
+
+state! {
+    /// A total that never forgets, compensated (Neumaier 1974): a million additions cost no digit.
+    pub struct Total {
+        sum: f64,
+        lost: f64,
+    }
+}
+
+impl Total {
+    /// Starts at `x`.
+    pub const fn new(x: f64) -> Self {
+        Self { sum: x, lost: 0.0 }
+    }
+
+    /// The total with `x` added.
+    #[inline(always)]
+    pub fn with(&self, x: f64) -> f64 {
+        let (sum, lost) = self.added(x);
+        sum + lost
+    }
+
+    /// Adds `x`.
+    #[inline(always)]
+    pub fn take(&mut self, x: f64) {
+        (self.sum, self.lost) = self.added(x);
+    }
+
+    #[inline(always)]
+    fn added(&self, x: f64) -> (f64, f64) {
+        // Knuth's exact sum of two: what the addition rounds away is kept.
+        let sum = self.sum + x;
+        let part = sum - self.sum;
+        let lost = (self.sum - (sum - part)) + (x - part);
+        (sum, self.lost + lost)
     }
 }
 
@@ -63,19 +336,54 @@ impl Window {
 mod tests {
     use super::*;
 
+    fn values() -> Vec<f64> {
+        let mut x = 9u64;
+        let mut next = || {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((x >> 40) % 17) as f64
+        };
+        (0..200).map(|_| next()).collect()
+    }
+
     #[test]
-    fn the_tail_is_all_but_the_oldest() {
-        let mut window = Window::new(3);
-        assert_eq!(window.tail().count(), 0);
-        for (x, tail) in
-            [(1.0, vec![1.0]), (2.0, vec![1.0, 2.0]), (3.0, vec![2.0, 3.0]), (4.0, vec![3.0, 4.0])]
-        {
-            window.push(x);
-            assert_eq!(window.tail().collect::<Vec<_>>(), tail);
+    fn windows_equal_the_plain_definition() {
+        let values = values();
+        for period in [1, 2, 3, 7, 20] {
+            let (mut sum, mut high, mut low, mut ago, mut ring) = (
+                Sum::new(period),
+                Highest::new(period),
+                Lowest::new(period),
+                HighestAgo::new(period),
+                Ring::new(period),
+            );
+            for (i, x) in values.iter().enumerate() {
+                let window = (i + 1 >= period).then(|| &values[i + 1 - period..=i]);
+                assert_eq!(sum.update(*x), window.map(|w| w.iter().sum()));
+                assert_eq!(high.update(*x), window.map(|w| w.iter().copied().fold(f64::MIN, f64::max)));
+                assert_eq!(low.update(*x), window.map(|w| w.iter().copied().fold(f64::MAX, f64::min)));
+                let latest = |w: &[f64]| {
+                    let highest = w.iter().copied().fold(f64::MIN, f64::max);
+                    w.iter().rev().position(|x| *x == highest).unwrap()
+                };
+                assert_eq!(ago.forming(*x), window.map(latest));
+                ago.take(*x);
+                assert_eq!(ring.oldest(), (i >= period).then(|| values[i - period]));
+                let (a, b) = ring.others();
+                let mut others: Vec<f64> = [a, b].concat();
+                let mut wanted = values[(i + 1).saturating_sub(period)..i].to_vec();
+                others.sort_by(f64::total_cmp);
+                wanted.sort_by(f64::total_cmp);
+                assert_eq!(others, wanted);
+                ring.take(*x);
+            }
         }
-        assert_eq!(window.oldest(), Some(2.0));
-        let mut one = Window::new(1);
-        one.push(5.0);
-        assert_eq!((one.tail().count(), one.oldest()), (0, Some(5.0)));
+    }
+
+    #[test]
+    fn a_total_keeps_what_plain_addition_loses() {
+        let mut total = Total::new(1e16);
+        (0..1_000).for_each(|_| total.take(1.0));
+        total.take(-1e16);
+        assert_eq!(total.with(0.0), 1_000.0);
     }
 }

@@ -15,6 +15,7 @@ pub mod product;
 pub mod quote;
 pub mod run_id;
 pub mod session;
+pub mod split;
 pub mod text;
 pub mod time;
 

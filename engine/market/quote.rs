@@ -253,7 +253,8 @@ pub struct Bar {
     pub trades: u32,
     /// Price times size summed over the trades: divided by `volume` it is the VWAP.
     pub turnover: Money,
-    /// True when a gap in the feed fell into the interval and the bar was repaired from another source.
+    /// True when the bar changed after it had closed: a gap in the feed was filled from another source, or a trade
+    /// came late or was taken back.
     pub repaired: bool,
 }
 
@@ -318,7 +319,7 @@ pub enum MarketEvent {
     Quote(Instrument, Quote),
     /// An execution on the tape.
     Trade(Instrument, Trade),
-    /// A trade that is taken back, by tape id; the bar it fell into is repaired later.
+    /// A trade that is taken back, by tape id, and when that was announced.
     Cancel(Symbol, u64, Timestamp),
     /// A finished bar made by the venue, or fetched from history. `updated` when it replaces one sent before.
     Bar {

@@ -7,7 +7,7 @@ use crate::time::{DAY, HOUR, MINUTE, SECOND, Weekday};
 use crate::{Contract, Date, Symbol, Timestamp, product};
 
 /// One trading day of the stock exchanges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Session {
     /// The New York date.
     pub date: Date,

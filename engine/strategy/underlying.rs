@@ -191,13 +191,16 @@ impl Underlying {
             MarketEvent::Bar { symbol, timeframe, bar, updated } if *symbol == self.symbol => {
                 self.hear_bar(*timeframe, bar, *updated);
             }
+            MarketEvent::Cancel(symbol, id, _) if *symbol == self.symbol => {
+                self.analysis.cancel(now, *id);
+            }
             MarketEvent::OpenInterest(OpenInterest { contract, contracts, .. }) => {
                 self.chain.open_interest(contract, *contracts);
             }
             MarketEvent::Status(Instrument::Stock(symbol), status) if *symbol == self.symbol => {
                 self.halted = status.halted.then_some(status.at);
             }
-            // Option trades and halts, cancels (the venue corrects the bar), and other symbols say nothing here.
+            // Option trades and halts, and other symbols say nothing here.
             MarketEvent::Quote(..)
             | MarketEvent::Trade(..)
             | MarketEvent::Cancel(..)

@@ -5,7 +5,8 @@ use super::rows::{Fault, Fields, PriceUnit, each_row};
 use super::{Error, names::parse_compact};
 use market::quote::{Bar, Quote};
 use market::session::session;
-use market::{Contract, Date, Symbol, product};
+use market::time::HOUR;
+use market::{Contract, Date, Symbol, Timestamp, product};
 use std::path::Path;
 
 /// What is recorded of one contract on one day; sides and figures that were not recorded are `None`.
@@ -43,6 +44,44 @@ pub fn equity_daily(root: &Path, symbol: Symbol) -> Result<Vec<Bar>, Error> {
     )?;
     bars.sort_by_key(|bar| bar.start);
     Ok(bars)
+}
+
+/// Unadjusted hourly bars of a stock, oldest first. LEAN counts hours by the clock: the first of a session begins at
+/// 09:00 and holds its first half hour.
+pub fn equity_hourly(root: &Path, symbol: Symbol) -> Result<Vec<Bar>, Error> {
+    let file = names::equity_hourly_file(root, &symbol);
+    if !file.is_file() {
+        return Err(Error::NothingThere { what: symbol.to_string(), expected: file });
+    }
+    let is_index = product::is_index(&symbol);
+    let unit = if is_index { PriceUnit::Points } else { PriceUnit::TenThousandths };
+    let chicago = if is_index { HOUR } else { 0 };
+    let mut bars = Vec::new();
+    each_row(
+        &file,
+        |_| Some(()),
+        |(), row| {
+            let start = row_hour(row)? + chicago;
+            bars.extend(row.bar(start, unit)?);
+            Ok(())
+        },
+    )?;
+    bars.sort_by_key(|bar| bar.start);
+    Ok(bars)
+}
+
+/// `YYYYMMDD HH:MM`.
+fn row_hour(row: &mut Fields<'_>) -> Result<Timestamp, Fault> {
+    let field = row.next("date and time")?;
+    let text = std::str::from_utf8(field).unwrap_or("?");
+    let read = || {
+        let (date, clock) = text.split_once(' ')?;
+        let (hour, minute) = clock.split_once(':')?;
+        let (hour, minute) = (hour.parse::<i64>().ok()?, minute.parse::<i64>().ok()?);
+        let is_time = (0..24).contains(&hour) && (0..60).contains(&minute);
+        is_time.then_some(parse_compact(date)?.at_new_york(hour * 3600 + minute * 60))
+    };
+    read().ok_or_else(|| format!("date and time is `{text}`, not YYYYMMDD HH:MM"))
 }
 
 /// All contracts of a root over one year, by contract and date.

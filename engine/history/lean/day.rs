@@ -6,7 +6,7 @@ use super::{Error, sale_rule};
 use crate::{Stamped, prints::prints};
 use market::quote::{Bar, Level, MarketEvent, OpenInterest, Quote, Timeframe, Trade};
 use market::session::{previous_session, session};
-use market::time::{HOUR, MINUTE};
+use market::time::{HOUR, MINUTE, SECOND};
 use market::{Date, Instrument, Symbol, Timestamp, product};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,8 @@ pub enum EquityData {
     /// Minute quotes, and trades made of the minute bars (up to four a bar with the same open, high, low, close
     /// and volume).
     Prints,
+    /// Trades made of the second bars, and the quotes at their ends.
+    Seconds,
     /// Every trade, and the best bid and ask of all exchanges as they changed.
     Ticks,
 }
@@ -79,8 +81,9 @@ impl Day {
         }
         match what.equity {
             EquityData::Nothing => {}
-            EquityData::Bars => reader.minutes(root, false)?,
-            EquityData::Prints => reader.minutes(root, true)?,
+            EquityData::Bars => reader.bars(root, MINUTES, false)?,
+            EquityData::Prints => reader.bars(root, MINUTES, true)?,
+            EquityData::Seconds => reader.bars(root, SECONDS, true)?,
             EquityData::Ticks => reader.ticks(root)?,
         }
         let Reader { mut day, found, .. } = reader;
@@ -102,6 +105,16 @@ fn midnight(symbol: &Symbol, date: Date) -> Midnight {
     Midnight(noon - 12 * HOUR + chicago)
 }
 
+/// A resolution of bars: its folder and how long a bar is.
+#[derive(Clone, Copy)]
+struct Resolution {
+    folder: &'static str,
+    length_ns: i64,
+}
+
+const MINUTES: Resolution = Resolution { folder: "minute", length_ns: MINUTE };
+const SECONDS: Resolution = Resolution { folder: "second", length_ns: SECOND };
+
 struct Reader {
     day: Day,
     midnight: Midnight,
@@ -120,10 +133,10 @@ impl Reader {
         there
     }
 
-    fn minutes(&mut self, root: &Path, as_prints: bool) -> Result<(), Error> {
+    fn bars(&mut self, root: &Path, of: Resolution, as_prints: bool) -> Result<(), Error> {
         let (symbol, date, midnight) = (self.day.symbol, self.day.date, self.midnight);
         let stock = Instrument::Stock(symbol);
-        let file = names::stock_file(root, &symbol, "minute", date, Kind::Quote);
+        let file = names::stock_file(root, &symbol, of.folder, date, Kind::Quote);
         // No quotes are made of an index.
         if !product::is_index(&symbol) && self.has(&file) {
             let events = &mut self.day.events;
@@ -131,13 +144,13 @@ impl Reader {
                 &file,
                 |_| Some(()),
                 |(), row| {
-                    events.push(quote_bar(stock, midnight, row)?);
+                    events.push(quote_bar(stock, midnight, of.length_ns, row)?);
                     Ok(())
                 },
             )?;
             self.day.rows.quotes += read;
         }
-        let file = names::stock_file(root, &symbol, "minute", date, Kind::Trade);
+        let file = names::stock_file(root, &symbol, of.folder, date, Kind::Trade);
         if self.has(&file) {
             let unit = price_unit(&symbol);
             let Day { events, rows, .. } = &mut self.day;
@@ -146,7 +159,7 @@ impl Reader {
                 |_| Some(()),
                 |(), row| {
                     match trade_bar(midnight, unit, row)? {
-                        Some(bar) if as_prints => push_prints(events, stock, &bar),
+                        Some(bar) if as_prints => push_prints(events, stock, &bar, of.length_ns),
                         Some(bar) => events.push(Stamped {
                             at: bar.start + MINUTE,
                             event: MarketEvent::Bar {
@@ -233,9 +246,9 @@ impl Reader {
                 |contract, row| {
                     let option = Instrument::Option(*contract);
                     match kind {
-                        Kind::Quote => events.push(quote_bar(option, midnight, row)?),
+                        Kind::Quote => events.push(quote_bar(option, midnight, MINUTE, row)?),
                         Kind::Trade => match trade_bar(midnight, PriceUnit::TenThousandths, row)? {
-                            Some(bar) => push_prints(events, option, &bar),
+                            Some(bar) => push_prints(events, option, &bar, MINUTE),
                             None => skipped += 1,
                         },
                         Kind::OpenInterest => {
@@ -263,15 +276,20 @@ fn price_unit(symbol: &Symbol) -> PriceUnit {
     if product::is_index(symbol) { PriceUnit::Points } else { PriceUnit::TenThousandths }
 }
 
-fn push_prints(events: &mut Vec<Stamped>, instrument: Instrument, bar: &Bar) {
-    let trades = prints(bar, MINUTE);
+fn push_prints(events: &mut Vec<Stamped>, instrument: Instrument, bar: &Bar, length_ns: i64) {
+    let trades = prints(bar, length_ns);
     events.extend(trades.into_iter().map(|t| Stamped { at: t.at, event: MarketEvent::Trade(instrument, t) }));
 }
 
-/// A minute's closing quote, stamped with the last nanosecond of the minute: it is known then, and the last
+/// An interval's closing quote, stamped with the last nanosecond of the interval: it is known then, and the last
 /// quote of a session still falls into the session.
-fn quote_bar(instrument: Instrument, midnight: Midnight, row: &mut Fields<'_>) -> Result<Stamped, Fault> {
-    let at = midnight.row_time(row)? + (MINUTE - 1);
+fn quote_bar(
+    instrument: Instrument,
+    midnight: Midnight,
+    length_ns: i64,
+    row: &mut Fields<'_>,
+) -> Result<Stamped, Fault> {
+    let at = midnight.row_time(row)? + (length_ns - 1);
     let bid = row.closing_level("bid")?;
     let ask = row.closing_level("ask")?;
     Ok(Stamped { at, event: MarketEvent::Quote(instrument, Quote { bid, ask, at }) })

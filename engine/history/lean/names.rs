@@ -66,6 +66,60 @@ pub(super) fn equity_daily_file(root: &Path, symbol: &Symbol) -> PathBuf {
     root.join(class).join("usa").join("daily").join(format!("{}.zip", lower(symbol)))
 }
 
+/// `equity/usa/hour/spy.zip`.
+pub(super) fn equity_hourly_file(root: &Path, symbol: &Symbol) -> PathBuf {
+    let class = if product::is_index(symbol) { "index" } else { "equity" };
+    root.join(class).join("usa").join("hour").join(format!("{}.zip", lower(symbol)))
+}
+
+/// `equity/usa/factor_files/aapl.csv`.
+pub(super) fn factor_file(root: &Path, symbol: &Symbol) -> PathBuf {
+    root.join("equity/usa/factor_files").join(format!("{}.csv", lower(symbol)))
+}
+
+/// What a stock's file of the layout is of, told from its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockFile {
+    /// The data root: what `equity` or `index` lies in.
+    pub root: PathBuf,
+    /// `minute`, `second`, `tick`, `hour` or `daily`.
+    pub resolution: String,
+    /// The symbol.
+    pub symbol: Symbol,
+    /// Its day; `None` for hour and daily files, which hold all days.
+    pub date: Option<Date>,
+    /// True for quotes.
+    pub is_quotes: bool,
+}
+
+/// Reads `ROOT/equity/usa/minute/spy/20131007_trade.zip` and `ROOT/equity/usa/daily/spy.zip` from the right; `None`
+/// when the path is not of the layout.
+pub fn stock_file_of(path: &Path) -> Option<StockFile> {
+    let parts: Vec<&str> = path.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
+    let stem = parts.last()?.strip_suffix(".zip")?;
+    let depth = if matches!(*parts.get(parts.len().checked_sub(2)?)?, "daily" | "hour") { 4 } else { 5 };
+    let tail = parts.get(parts.len().checked_sub(depth)?..)?;
+    let (class, resolution) = (*tail.first()?, *tail.get(2)?);
+    if !matches!(class, "equity" | "index") || tail.get(1) != Some(&"usa") {
+        return None;
+    }
+    let root = parts[..parts.len() - depth].iter().collect();
+    let of = |symbol: &str, date, is_quotes| {
+        let symbol = symbol.to_ascii_uppercase().parse().ok()?;
+        Some(StockFile { root, resolution: resolution.into(), symbol, date, is_quotes })
+    };
+    if depth == 4 {
+        return of(stem, None, false);
+    }
+    let (date, kind) = stem.split_once('_')?;
+    let is_quotes = match kind {
+        "trade" => false,
+        "quote" => true,
+        _ => return None,
+    };
+    of(tail[3], Some(parse_compact(date)?), is_quotes)
+}
+
 fn option_class(symbol: &Symbol) -> &'static str {
     if product::is_index(symbol) { "indexoption" } else { "option" }
 }
@@ -106,6 +160,29 @@ mod tests {
             ["", "x.csv", "goog_call_12_20151331.csv", "goog_call_15_20151231.csv", "goog_up_10_20151231.csv"]
         {
             assert_eq!(contract(&goog, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn stock_files_are_known_by_their_path() {
+        let of = |path: &str| stock_file_of(Path::new(path));
+        let file = of("/data/lean/equity/usa/minute/spy/20131007_trade.zip").expect("of the layout");
+        assert_eq!((file.root.as_path(), file.resolution.as_str()), (Path::new("/data/lean"), "minute"));
+        assert_eq!((file.symbol.as_str(), file.is_quotes), ("SPY", false));
+        assert_eq!(file.date, Some(Date::literal(2013, 10, 7)));
+        let file = of("equity/usa/daily/aapl.zip").expect("of the layout");
+        assert_eq!((file.symbol.as_str(), file.date, file.resolution.as_str()), ("AAPL", None, "daily"));
+        assert!(of("lean/index/usa/tick/spx/20210104_quote.zip").expect("of the layout").is_quotes);
+        for other in [
+            "spy.zip",
+            "20131007_trade.zip",
+            "equity/usa/minute/spy/20131307_trade.zip",
+            "equity/usa/minute/spy/20131007_openinterest.zip",
+            "option/usa/minute/spy/20131007_trade.zip",
+            "a.csv",
+            "",
+        ] {
+            assert_eq!(of(other), None, "{other}");
         }
     }
 

@@ -5,12 +5,23 @@
 //! [`manifest`] and [`golden`] are the papers a model file comes with, [`notes`] what is told to others.
 
 pub mod ensemble;
+pub mod forest;
 pub mod golden;
+pub mod graph;
+pub mod kernel;
+#[cfg(test)]
+mod kernel_test;
+mod lanes;
 pub mod manifest;
+pub mod naive;
 pub mod notes;
 pub mod plan;
+pub mod proto;
+pub mod read;
 pub mod said;
 pub mod schema;
+mod trees;
+pub mod wire;
 
 pub use ensemble::Ensemble;
 pub use golden::{Golden, GoldenRow};

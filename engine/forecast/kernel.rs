@@ -348,8 +348,10 @@ impl WithSimd for Finite<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
         // x - x is 0 for what is finite and NaN for what is not.
-        let differences = S::as_simd_f32s(self.0).0.iter().map(|x| simd.sub_f32s(*x, *x));
-        let sum = differences.fold(simd.splat_f32s(0.0), |sum, d| simd.add_f32s(sum, d));
+        let mut sum = simd.splat_f32s(0.0);
+        for x in S::as_simd_f32s(self.0).0 {
+            sum = simd.add_f32s(sum, simd.sub_f32s(*x, *x));
+        }
         simd.reduce_sum_f32s(sum) == 0.0
     }
 }

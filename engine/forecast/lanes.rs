@@ -16,23 +16,34 @@ pub(crate) const fn lanes<S: Simd>() -> usize {
     S::F32_LANES
 }
 
+/// The same number in every lane. (Closures would not do anywhere here: what is not inlined into the code compiled
+/// for a machine's instructions cannot use them.)
+#[inline(always)]
+fn all<S: Simd>(simd: S, x: f32) -> S::f32s {
+    simd.splat_f32s(x)
+}
+
+#[inline(always)]
+fn kept<S: Simd>(simd: S, x: S::f32s, low: f32, high: f32) -> S::f32s {
+    // The bound comes first: of a number and NaN the hardware keeps the second.
+    simd.min_f32s(all(simd, high), simd.max_f32s(all(simd, low), x))
+}
+
 /// exp(x) for x kept within what a float can hold.
 #[inline(always)]
 fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let of = |c: f32| simd.splat_f32s(c);
-    // The bound comes first: of a number and NaN the hardware keeps the second.
-    let x = simd.min_f32s(of(88.0), simd.max_f32s(of(-87.0), x));
+    let x = kept(simd, x, -87.0, 88.0);
     // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the lowest bits.
-    let magic = of(12_582_912.0);
-    let rounded = simd.mul_add_e_f32s(x, of(std::f32::consts::LOG2_E), magic);
+    let magic = all(simd, 12_582_912.0);
+    let rounded = simd.mul_add_e_f32s(x, all(simd, std::f32::consts::LOG2_E), magic);
     let n = simd.sub_f32s(rounded, magic);
-    let r = simd.mul_add_e_f32s(n, of(-0.693_359_4), x);
-    let r = simd.mul_add_e_f32s(n, of(2.121_944_4e-4), r);
-    let mut p = of(1.987_569_1e-4);
+    let r = simd.mul_add_e_f32s(n, all(simd, -0.693_359_4), x);
+    let r = simd.mul_add_e_f32s(n, all(simd, 2.121_944_4e-4), r);
+    let mut p = all(simd, 1.987_569_1e-4);
     for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
-        p = simd.mul_add_e_f32s(p, r, of(c));
+        p = simd.mul_add_e_f32s(p, r, all(simd, c));
     }
-    let p = simd.add_f32s(simd.mul_add_e_f32s(simd.mul_f32s(r, r), p, r), of(1.0));
+    let p = simd.add_f32s(simd.mul_add_e_f32s(simd.mul_f32s(r, r), p, r), all(simd, 1.0));
     let bits = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(23));
     let power = simd.add_u32s(bits, simd.splat_u32s(127 << 23));
     simd.mul_f32s(p, simd.transmute_f32s_u32s(power))
@@ -61,15 +72,14 @@ fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 #[inline(always)]
 fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let of = |c: f32| simd.splat_f32s(c);
     let z = simd.abs_f32s(x);
-    let t = simd.div_f32s(of(1.0), simd.mul_add_e_f32s(z, of(0.327_591_1), of(1.0)));
-    let mut p = of(1.061_405_4);
+    let t = simd.div_f32s(all(simd, 1.0), simd.mul_add_e_f32s(z, all(simd, 0.327_591_1), all(simd, 1.0)));
+    let mut p = all(simd, 1.061_405_4);
     for c in [-1.453_152_1, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
-        p = simd.mul_add_e_f32s(p, t, of(c));
+        p = simd.mul_add_e_f32s(p, t, all(simd, c));
     }
     let tail = simd.mul_f32s(simd.mul_f32s(p, t), exp(simd, simd.neg_f32s(simd.mul_f32s(z, z))));
-    with_sign_of(simd, simd.sub_f32s(of(1.0), tail), x)
+    with_sign_of(simd, simd.sub_f32s(all(simd, 1.0), tail), x)
 }
 
 /// x where it is not negative, `below` elsewhere.
@@ -78,38 +88,49 @@ fn unless_negative<S: Simd>(simd: S, x: S::f32s, below: S::f32s) -> S::f32s {
     simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(0.0)), below, x)
 }
 
+/// exp(x) - 1.
+#[inline(always)]
+fn exp_less_one<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.sub_f32s(exp(simd, x), all(simd, 1.0))
+}
+
 #[inline(always)]
 fn of_register<S: Simd>(simd: S, f: Unary, x: S::f32s) -> S::f32s {
-    let of = |c: f32| simd.splat_f32s(c);
-    let kept = |x, low, high| simd.min_f32s(of(high), simd.max_f32s(of(low), x));
-    let expm1 = |x| simd.sub_f32s(exp(simd, x), of(1.0));
     match f {
-        Unary::Relu => simd.max_f32s(of(0.0), x),
-        Unary::LeakyRelu(slope) => unless_negative(simd, x, simd.mul_f32s(x, of(slope))),
+        Unary::Relu => simd.max_f32s(all(simd, 0.0), x),
+        Unary::LeakyRelu(slope) => unless_negative(simd, x, simd.mul_f32s(x, all(simd, slope))),
         Unary::Tanh => tanh(simd, x),
         Unary::Sigmoid => sigmoid(simd, x),
-        Unary::Elu(alpha) => unless_negative(simd, x, simd.mul_f32s(of(alpha), expm1(x))),
-        Unary::Selu(alpha, gamma) => {
-            simd.mul_f32s(of(gamma), unless_negative(simd, x, simd.mul_f32s(of(alpha), expm1(x))))
-        }
+        Unary::Elu(alpha) => unless_negative(simd, x, simd.mul_f32s(all(simd, alpha), exp_less_one(simd, x))),
+        Unary::Selu(alpha, gamma) => simd.mul_f32s(
+            all(simd, gamma),
+            unless_negative(simd, x, simd.mul_f32s(all(simd, alpha), exp_less_one(simd, x))),
+        ),
         Unary::Gelu => {
-            let half = simd.mul_f32s(x, of(0.5));
-            simd.mul_add_e_f32s(half, erf(simd, simd.mul_f32s(x, of(std::f32::consts::FRAC_1_SQRT_2))), half)
+            let half = simd.mul_f32s(x, all(simd, 0.5));
+            simd.mul_add_e_f32s(
+                half,
+                erf(simd, simd.mul_f32s(x, all(simd, std::f32::consts::FRAC_1_SQRT_2))),
+                half,
+            )
         }
         Unary::GeluTanh => {
-            let half = simd.mul_f32s(x, of(0.5));
+            let half = simd.mul_f32s(x, all(simd, 0.5));
             let cube = simd.mul_f32s(simd.mul_f32s(x, x), x);
-            let inner = simd.mul_f32s(of(0.797_884_6), simd.mul_add_e_f32s(cube, of(0.044_715), x));
+            let inner =
+                simd.mul_f32s(all(simd, 0.797_884_6), simd.mul_add_e_f32s(cube, all(simd, 0.044_715), x));
             simd.mul_add_e_f32s(half, tanh(simd, inner), half)
         }
         Unary::Erf => erf(simd, x),
         Unary::Exp => exp(simd, x),
         Unary::Sqrt => simd.sqrt_f32s(x),
         Unary::Square => simd.mul_f32s(x, x),
-        Unary::Reciprocal => simd.div_f32s(of(1.0), x),
+        Unary::Reciprocal => simd.div_f32s(all(simd, 1.0), x),
         Unary::Abs => simd.abs_f32s(x),
-        Unary::Clip(low, high) => kept(x, low, high),
-        Unary::HardSigmoid(alpha, beta) => kept(simd.mul_add_e_f32s(x, of(alpha), of(beta)), 0.0, 1.0),
+        Unary::Clip(low, high) => kept(simd, x, low, high),
+        Unary::HardSigmoid(alpha, beta) => {
+            kept(simd, simd.mul_add_e_f32s(x, all(simd, alpha), all(simd, beta)), 0.0, 1.0)
+        }
         // Told apart by `is_scalar`.
         Unary::Log | Unary::Softplus | Unary::Probit => x,
     }
@@ -175,7 +196,9 @@ pub(crate) fn apply_here<S: Simd>(simd: S, f: Unary, row: &mut [f32], width: usi
     if is_scalar(f) {
         row[..width].iter_mut().for_each(|x| *x = of_number(f, *x));
     } else {
-        registers_mut::<S>(row).iter_mut().for_each(|x| *x = of_register(simd, f, *x));
+        for x in registers_mut::<S>(row) {
+            *x = of_register(simd, f, *x);
+        }
     }
     clear_tail(row, width);
 }
@@ -209,14 +232,14 @@ pub(crate) fn tile<S: Simd, const R: usize, const K: usize>(
     }
 }
 
-/// `(x - sub) * mul + add`.
+/// `(x - sub) * mul + add`, each step rounded as the runtimes do: trees may compare the result with a threshold.
 #[inline(always)]
 pub(crate) fn scale<S: Simd>(simd: S, [sub, mul, add]: [&[f32]; 3], x: &[f32], out: &mut [f32]) {
     let constants = registers::<S>(sub).iter().zip(registers::<S>(mul)).zip(registers::<S>(add));
     for ((out, x), ((sub, mul), add)) in
         registers_mut::<S>(out).iter_mut().zip(registers::<S>(x)).zip(constants)
     {
-        *out = simd.mul_add_e_f32s(simd.sub_f32s(*x, *sub), *mul, *add);
+        *out = simd.add_f32s(simd.mul_f32s(simd.sub_f32s(*x, *sub), *mul), *add);
     }
 }
 
@@ -244,16 +267,24 @@ pub(crate) fn combine<S: Simd>(
     clear_tail(out, width);
 }
 
+/// The sum of a row's numbers, of what a function makes of them.
 #[inline(always)]
-fn sum<S: Simd>(simd: S, row: &[f32], of: impl Fn(S::f32s) -> S::f32s) -> f32 {
-    let total = registers::<S>(row).iter().fold(simd.splat_f32s(0.0), |t, x| simd.add_f32s(t, of(*x)));
+fn sum<S: Simd>(simd: S, row: &[f32], f: Option<Unary>) -> f32 {
+    let mut total = all(simd, 0.0);
+    for x in registers::<S>(row) {
+        let x = match f {
+            Some(f) => of_register(simd, f, *x),
+            None => *x,
+        };
+        total = simd.add_f32s(total, x);
+    }
     simd.reduce_sum_f32s(total)
 }
 
 /// The sum or mean of a row.
 #[inline(always)]
 pub(crate) fn reduce<S: Simd>(simd: S, f: Reduction, x: &[f32], width: usize) -> f32 {
-    let total = sum(simd, x, |x| x);
+    let total = sum(simd, x, None);
     match f {
         Reduction::Sum => total,
         Reduction::Mean => total / width as f32,
@@ -275,7 +306,7 @@ pub(crate) fn layer_norm<S: Simd>(
         *out = simd.sub_f32s(*x, mean);
     }
     clear_tail(out, width);
-    let variance = sum(simd, out, |x| simd.mul_f32s(x, x)) / width as f32;
+    let variance = sum(simd, out, Some(Unary::Square)) / width as f32;
     let by = simd.splat_f32s(1.0 / (variance + epsilon).sqrt());
     for ((out, scale), shift) in
         registers_mut::<S>(out).iter_mut().zip(registers::<S>(scale)).zip(registers::<S>(shift))
@@ -303,10 +334,14 @@ pub(crate) fn softmax<S: Simd>(simd: S, is_log: bool, x: &[f32], out: &mut [f32]
     let total = simd.reduce_sum_f32s(total);
     if is_log {
         let log = simd.splat_f32s(libm::logf(total));
-        registers_mut::<S>(out).iter_mut().for_each(|x| *x = simd.sub_f32s(*x, log));
+        for x in registers_mut::<S>(out) {
+            *x = simd.sub_f32s(*x, log);
+        }
     } else {
         let by = simd.splat_f32s(1.0 / total);
-        registers_mut::<S>(out).iter_mut().for_each(|x| *x = simd.mul_f32s(*x, by));
+        for x in registers_mut::<S>(out) {
+            *x = simd.mul_f32s(*x, by);
+        }
     }
     clear_tail(out, width);
 }
@@ -330,8 +365,8 @@ pub(crate) fn softmax_zero(x: &[f32], out: &mut [f32], width: usize) {
 pub(crate) fn normalize<S: Simd>(simd: S, norm: Norm, x: &[f32], out: &mut [f32], width: usize) {
     let by = match norm {
         Norm::Max => x[..width].iter().copied().map(f32::abs).fold(0.0, f32::max),
-        Norm::L1 => sum(simd, x, |x| simd.abs_f32s(x)),
-        Norm::L2 => sum(simd, x, |x| simd.mul_f32s(x, x)).sqrt(),
+        Norm::L1 => sum(simd, x, Some(Unary::Abs)),
+        Norm::L2 => sum(simd, x, Some(Unary::Square)).sqrt(),
     };
     let by = simd.splat_f32s(if by == 0.0 { 1.0 } else { by });
     for (out, x) in registers_mut::<S>(out).iter_mut().zip(registers::<S>(x)) {

@@ -1,8 +1,10 @@
 //! What a graph means, written down as plainly as possible and in double precision: the referee of the kernels.
-//! Slow, allocating, and sharing no code with them.
+//! Slow, allocating, and sharing no code with them. [`differs`] holds a kernel against it.
 
 use crate::forest::{Aggregate, Forest, TreeNode};
 use crate::graph::{Binary, Graph, Norm, Op, Reduction, Unary};
+use crate::kernel::Kernel;
+use crate::plan::Plan;
 
 /// All values of a graph for one row per input; `None` when the rows do not fit or the graph is wrong.
 pub fn evaluate(graph: &Graph, inputs: &[&[f32]]) -> Option<Vec<Vec<f64>>> {
@@ -26,6 +28,26 @@ pub fn odds(graph: &Graph, row: &[f32]) -> Option<[f64; 3]> {
     evaluate(graph, &[row])?.swap_remove(at).try_into().ok()
 }
 
+/// How far a kernel's odds may be from the definition's, or another executor's.
+pub const TOLERANCE: f64 = 1e-5;
+
+/// The first row on which a kernel and the definition differ by more than [`TOLERANCE`], in words. Rows on which both
+/// answer no odds agree.
+pub fn differs(graph: &Graph, kernel: &mut Kernel, rows: &[Vec<f32>]) -> Option<String> {
+    rows.iter().find_map(|row| {
+        let Some(wanted) = odds(graph, row) else { return Some("the graph makes no odds".into()) };
+        let mut found = [0.0f32; 3];
+        let said = kernel.predict(row, &mut found);
+        let sound = wanted.iter().all(|p| p.is_finite());
+        let near = found.iter().zip(wanted).all(|(p, w)| (f64::from(*p) - w).abs() <= TOLERANCE);
+        match said {
+            Ok(()) if near => None,
+            Err(_) if !sound => None,
+            _ => Some(format!("the kernel answers {found:?}, the definition {wanted:?} to {row:.80?}")),
+        }
+    })
+}
+
 fn compute(op: &Op, reads: &[&[f64]], width: usize) -> Vec<f64> {
     let x = reads[0];
     let wide = |list: &[f32], i: usize| f64::from(list[i]);
@@ -36,9 +58,10 @@ fn compute(op: &Op, reads: &[&[f64]], width: usize) -> Vec<f64> {
                 sum + wide(bias, o)
             })
             .collect(),
-        Op::Scale { sub, mul, add } => {
-            (0..width).map(|i| (x[i] - wide(sub, i)) * wide(mul, i) + wide(add, i)).collect()
-        }
+        // Rounded at each step as the runtimes do, because trees may compare the result with a threshold.
+        Op::Scale { sub, mul, add } => (0..width)
+            .map(|i| round(round(round(x[i] - wide(sub, i)) * wide(mul, i)) + wide(add, i)))
+            .collect(),
         Op::Apply(f) => x.iter().map(|x| apply(*f, *x)).collect(),
         Op::Combine(f) => {
             let y = reads[1];
@@ -64,6 +87,11 @@ fn compute(op: &Op, reads: &[&[f64]], width: usize) -> Vec<f64> {
         Op::Concat => reads.concat(),
         Op::Trees(forest) => scores(forest, x),
     }
+}
+
+/// As a 32-bit float.
+fn round(x: f64) -> f64 {
+    f64::from(x as f32)
 }
 
 fn softmax(x: &[f64]) -> Vec<f64> {
@@ -189,7 +217,7 @@ fn leaf(forest: &Forest, root: usize, row: &[f64]) -> (usize, usize) {
         match forest.nodes[at] {
             TreeNode::Leaf { from, to } => return (from, to),
             TreeNode::Branch { feature, mode, threshold, missing_is_yes, yes, no } => {
-                let x = row[feature];
+                let x = round(row[feature]);
                 let is_yes = mode.is_yes(x, threshold) || (missing_is_yes && x.is_nan());
                 at = if is_yes { yes } else { no };
             }

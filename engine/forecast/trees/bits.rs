@@ -198,13 +198,14 @@ fn leaves<const P: usize>(
     let slots = &bits.slots[group.questions.clone()];
     for (asked, slots) in questions.iter().zip(slots) {
         let slots = f._mm512_cvtepu8_epi32(pulp::cast(*slots));
-        let pick = |pair: usize| f._mm512_permutex2var_ps(row[pair][0], slots, row[pair][1]);
-        let mut x = pick(0);
+        let mut x = f._mm512_permutex2var_ps(row[0][0], slots, row[0][1]);
         if P > 1 {
             let odd = f._mm512_test_epi32_mask(slots, f._mm512_set1_epi32(32));
-            x = f._mm512_mask_blend_ps(odd, x, pick(1));
+            x = f._mm512_mask_blend_ps(odd, x, f._mm512_permutex2var_ps(row[1][0], slots, row[1][1]));
             if P > 2 {
-                let upper = f._mm512_mask_blend_ps(odd, pick(2), pick(3));
+                let third = f._mm512_permutex2var_ps(row[2][0], slots, row[2][1]);
+                let fourth = f._mm512_permutex2var_ps(row[3][0], slots, row[3][1]);
+                let upper = f._mm512_mask_blend_ps(odd, third, fourth);
                 let high = f._mm512_test_epi32_mask(slots, f._mm512_set1_epi32(64));
                 x = f._mm512_mask_blend_ps(high, x, upper);
             }

@@ -119,8 +119,8 @@ pub enum Unary {
     Clip(f32, f32),
     /// Kept between 0 and 1: this times x plus that.
     HardSigmoid(f32, f32),
-    /// sqrt(2) times the inverse error function of 2x - 1, in the approximation by Winitzki (a = 0.147) that the
-    /// runtimes use.
+    /// sqrt(2) times the inverse error function of 2x - 1, in the approximation by Winitzki (a = 0.147) that
+    /// onnxruntime uses, with its five digits of pi.
     Probit,
 }
 
@@ -140,7 +140,7 @@ pub enum Binary {
 /// A norm of a row; a row of norm zero stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
-    /// Largest absolute value.
+    /// The largest number, with its sign, as ONNX defines it (scikit-learn itself takes absolute values).
     Max,
     /// Sum of absolute values.
     L1,

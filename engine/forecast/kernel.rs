@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Alignment of the buffer in bytes: a cache line, and the widest register.
 const ALIGNMENT: usize = 64;
 
+/// Most outputs of a layer that are computed one by one: a register of outputs would be mostly empty.
+const DOTS_MAX: usize = 4;
+
 /// Which instructions a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instructions {
@@ -50,7 +53,7 @@ impl Place {
     }
 }
 
-/// A dense layer's weights, tile after tile.
+/// A dense layer's weights, tile after tile; without tiles, output by output.
 #[derive(Debug)]
 struct Layer {
     tiles: Vec<Tile>,
@@ -260,6 +263,14 @@ fn pack(weights: &[f32], bias: &[f32], lanes: usize) -> Layer {
     let padded = outputs.next_multiple_of(PAD);
     let mut layer = Layer { tiles: vec![], weights: vec![], bias: bias.to_vec(), then: None };
     layer.bias.resize(padded, 0.0);
+    if outputs <= DOTS_MAX {
+        let padded = inputs.next_multiple_of(PAD);
+        layer.weights = vec![0.0; outputs * padded];
+        for (at, w) in weights.iter().enumerate() {
+            layer.weights[at % outputs * padded + at / outputs] = *w;
+        }
+        return layer;
+    }
     let mut output = 0;
     while output < padded {
         let left = (padded - output) / lanes;
@@ -316,12 +327,10 @@ impl Kernel {
             }
             rows[place.start..place.start + place.width].copy_from_slice(row);
         }
-        let first = program.inputs.last().map_or(0, |p| p.end());
-        if !program.takes_missing && !program.arch.dispatch(Finite(&rows[..first])) {
-            return Err(PlanFault::NotOdds([f32::NAN; 3]));
+        match program.arch.dispatch(Run { program, rows, scratch }) {
+            true => Ok(()),
+            false => Err(PlanFault::NotOdds([f32::NAN; 3])),
         }
-        program.arch.dispatch(Run { program, rows, scratch });
-        Ok(())
     }
 
     /// What the last run gave for an output; empty when there is no such output.
@@ -340,22 +349,6 @@ impl Plan for Kernel {
     }
 }
 
-/// True when all numbers are finite.
-struct Finite<'a>(&'a [f32]);
-
-impl WithSimd for Finite<'_> {
-    type Output = bool;
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> bool {
-        // x - x is 0 for what is finite and NaN for what is not.
-        let mut sum = simd.splat_f32s(0.0);
-        for x in S::as_simd_f32s(self.0).0 {
-            sum = simd.add_f32s(sum, simd.sub_f32s(*x, *x));
-        }
-        simd.reduce_sum_f32s(sum) == 0.0
-    }
-}
-
 struct Run<'a> {
     program: &'a Program,
     rows: &'a mut [f32],
@@ -363,15 +356,21 @@ struct Run<'a> {
 }
 
 impl WithSimd for Run<'_> {
-    type Output = ();
+    /// False when a number that must be finite is not.
+    type Output = bool;
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let inputs = self.program.inputs.last().map_or(0, |p| p.end());
+        if !self.program.takes_missing && !lanes::is_finite(simd, &self.rows[..inputs]) {
+            return false;
+        }
         for stage in &self.program.stages {
             // A stage's row lies behind all it reads.
             let (before, rest) = self.rows.split_at_mut(stage.makes.start);
             let out = &mut rest[..stage.makes.end() - stage.makes.start];
             run_stage(simd, stage, before, out, self.scratch);
         }
+        true
     }
 }
 
@@ -407,6 +406,9 @@ fn run_stage<S: Simd>(simd: S, stage: &Stage, before: &[f32], out: &mut [f32], s
 
 #[inline(always)]
 fn run_layer<S: Simd>(simd: S, layer: &Layer, x: &[f32], out: &mut [f32], width: usize) {
+    if layer.tiles.is_empty() {
+        lanes::dots(simd, &layer.weights, &layer.bias, x, out, width);
+    }
     for tile in &layer.tiles {
         let count = tile.registers * lanes::lanes::<S>();
         let outputs = tile.output..tile.output + count;

@@ -136,6 +136,10 @@ fn of_register<S: Simd>(simd: S, f: Unary, x: S::f32s) -> S::f32s {
     }
 }
 
+/// onnxruntime's five digits of pi: answers must be its answers.
+#[expect(clippy::approx_constant, reason = "a constant of that approximation, not the circle's")]
+const PI_OF_PROBIT: f64 = 3.14159;
+
 /// Functions that are rare enough to be computed one number at a time.
 fn of_number(f: Unary, x: f32) -> f32 {
     let wide = f64::from(x);
@@ -145,7 +149,7 @@ fn of_number(f: Unary, x: f32) -> f32 {
         Unary::Probit => {
             let y = 2.0 * wide - 1.0;
             let log = libm::log((1.0 - y) * (1.0 + y));
-            let half = 2.0 / (std::f64::consts::PI * 0.147) + 0.5 * log;
+            let half = 2.0 / (PI_OF_PROBIT * 0.147) + 0.5 * log;
             let size = libm::sqrt(libm::sqrt(half * half - log / 0.147) - half);
             std::f64::consts::SQRT_2 * size.copysign(y)
         }
@@ -172,7 +176,9 @@ fn registers_mut<S: Simd>(row: &mut [f32]) -> &mut [S::f32s] {
 /// Clears what is behind the row's end.
 #[inline(always)]
 fn clear_tail(row: &mut [f32], width: usize) {
-    row[width..].fill(0.0);
+    if width < row.len() {
+        row[width..].fill(0.0);
+    }
 }
 
 /// A function of each number.
@@ -230,6 +236,38 @@ pub(crate) fn tile<S: Simd, const R: usize, const K: usize>(
         }
         out[r] = sum;
     }
+}
+
+/// A dense layer of few outputs: one product of rows each, `weights` output by output.
+#[inline(always)]
+pub(crate) fn dots<S: Simd>(
+    simd: S,
+    weights: &[f32],
+    bias: &[f32],
+    x: &[f32],
+    out: &mut [f32],
+    width: usize,
+) {
+    let rows = weights.chunks_exact(x.len());
+    for ((out, weights), bias) in out.iter_mut().zip(rows).zip(&bias[..width]) {
+        let mut total = all(simd, 0.0);
+        for (w, x) in registers::<S>(weights).iter().zip(registers::<S>(x)) {
+            total = simd.mul_add_e_f32s(*w, *x, total);
+        }
+        *out = bias + simd.reduce_sum_f32s(total);
+    }
+    clear_tail(out, width);
+}
+
+/// True when all numbers are finite.
+#[inline(always)]
+pub(crate) fn is_finite<S: Simd>(simd: S, row: &[f32]) -> bool {
+    // x - x is 0 for what is finite and NaN for what is not.
+    let mut sum = all(simd, 0.0);
+    for x in registers::<S>(row) {
+        sum = simd.add_f32s(sum, simd.sub_f32s(*x, *x));
+    }
+    simd.reduce_sum_f32s(sum) == 0.0
 }
 
 /// `(x - sub) * mul + add`, each step rounded as the runtimes do: trees may compare the result with a threshold.
@@ -364,7 +402,7 @@ pub(crate) fn softmax_zero(x: &[f32], out: &mut [f32], width: usize) {
 #[inline(always)]
 pub(crate) fn normalize<S: Simd>(simd: S, norm: Norm, x: &[f32], out: &mut [f32], width: usize) {
     let by = match norm {
-        Norm::Max => x[..width].iter().copied().map(f32::abs).fold(0.0, f32::max),
+        Norm::Max => x[..width].iter().copied().fold(f32::NEG_INFINITY, f32::max),
         Norm::L1 => sum(simd, x, Some(Unary::Abs)),
         Norm::L2 => sum(simd, x, Some(Unary::Square)).sqrt(),
     };

@@ -20,6 +20,8 @@ pub mod plan;
 pub mod probe;
 pub mod proto;
 pub mod read;
+#[cfg(test)]
+mod reference_test;
 pub mod said;
 pub mod schema;
 mod trees;

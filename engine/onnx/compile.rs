@@ -11,6 +11,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::Framework;
 
 /// Columns of every model's output.
 const ODDS: usize = 3;
@@ -245,6 +246,7 @@ mod tests {
     fn good_models_answer_as_they_did_where_they_were_trained() {
         for (name, width) in [("mlp_32_64_32_3", 32), ("logreg", 16)] {
             let compiled = compile(&read(&format!("good/{name}.onnx")), width, &Limits::TABULAR).expect(name);
+            assert_eq!(compiled.executor(), Executor::Dense, "{}", compiled.reason());
             let json = read(&format!("good/{name}.golden.json"));
             let golden = forecast::Golden::parse(&json, width).expect("golden rows");
             let (mut one, mut other) = (compiled.spawn(), compiled.clone().spawn());
@@ -260,6 +262,85 @@ mod tests {
             let short = one.predict(&golden.rows[0].features[1..], &mut odds);
             assert_eq!(short, Err(PlanFault::Width { found: width - 1, wanted: width }));
         }
+    }
+
+    fn in_tract(proto: &ModelProto) -> Result<Optimised, Fault> {
+        referee::optimise(proto, &vet::vet(proto, 32, &Limits::TABULAR)?, &Limits::TABULAR)
+    }
+
+    #[test]
+    fn tract_answers_the_reference_rows_as_well() {
+        let proto =
+            tract_onnx::onnx().proto_model_for_read(&mut &*read("good/mlp_32_64_32_3.onnx")).expect("good");
+        let mut plan = in_tract(&proto).expect("good").spawn().expect("a state");
+        let golden =
+            forecast::Golden::parse(&read("good/mlp_32_64_32_3.golden.json"), 32).expect("golden rows");
+        let mut odds = [0.0; 3];
+        for row in &golden.rows {
+            plan.predict(&row.features, &mut odds).expect("right width");
+            assert!(odds.iter().zip(row.odds).all(|(p, wanted)| (p - wanted).abs() <= 1e-5));
+        }
+    }
+
+    #[test]
+    fn trees_run_on_the_tree_kernel() {
+        for (name, width) in [("lightgbm_3class", 24), ("random_forest", 10)] {
+            let compiled = compile(&read(&format!("good/{name}.onnx")), width, &Limits::TABULAR).expect(name);
+            assert_eq!(compiled.executor(), Executor::Trees, "{}", compiled.reason());
+            assert!(compiled.reason().contains("the definition"), "{}", compiled.reason());
+            let mut odds = [0.0; 3];
+            compiled.spawn().predict(&vec![0.25; width], &mut odds).expect("odds");
+        }
+    }
+
+    /// The committed models, through the kernel, against tract and their golden rows.
+    #[test]
+    fn shipped_models_run_on_the_dense_kernel() {
+        let root = golden_dir().join("../../../models");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(root).expect("models").flatten().filter(|e| e.path().is_dir()) {
+            let folder = entry.path().join("1");
+            let bytes = std::fs::read(folder.join("model.onnx")).expect("model.onnx");
+            let manifest = std::fs::read_to_string(folder.join("manifest.yaml")).expect("manifest.yaml");
+            let width = forecast::Manifest::parse(&manifest).expect("right").features.len();
+            let json = std::fs::read(folder.join("golden.json")).expect("golden.json");
+            let golden = forecast::Golden::parse(&json, width).expect("golden rows");
+            let rows: Vec<Vec<f32>> = golden.rows.iter().map(|r| r.features.clone()).collect();
+            let compiled = compile_asking(&bytes, width, &Limits::TABULAR, &rows).expect("sound");
+            assert_eq!(compiled.executor(), Executor::Dense, "{}", compiled.reason());
+            let mut plan = compiled.spawn();
+            let mut odds = [0.0; 3];
+            for row in &golden.rows {
+                plan.predict(&row.features, &mut odds).expect("right width");
+                assert!(odds.iter().zip(row.odds).all(|(p, wanted)| (p - wanted).abs() <= 1e-5));
+            }
+            seen += 1;
+        }
+        assert!(seen >= 10, "{seen}");
+    }
+
+    #[test]
+    fn what_the_kernels_do_not_take_goes_to_tract() {
+        // Between what tract counts of this model, products alone, and what the kernels count.
+        let limits = Limits { operations_max: 4_500, ..Limits::TABULAR };
+        let compiled = compile(&read("good/mlp_32_64_32_3.onnx"), 32, &limits).expect("tract takes it");
+        assert_eq!((compiled.executor(), compiled.width()), (Executor::Tract, 32));
+        assert!(compiled.reason().contains("operations for one row"), "{}", compiled.reason());
+        let golden =
+            forecast::Golden::parse(&read("good/mlp_32_64_32_3.golden.json"), 32).expect("golden rows");
+        let (mut plan, mut odds) = (compiled.spawn(), [0.0; 3]);
+        plan.predict(&golden.rows[0].features, &mut odds).expect("right width");
+        assert!(odds.iter().zip(golden.rows[0].odds).all(|(p, wanted)| (p - wanted).abs() <= 1e-5));
+    }
+
+    #[test]
+    fn trees_in_a_graph_the_kernels_do_not_take_are_refused() {
+        let mut bytes = read("good/lightgbm_3class.onnx");
+        let name = b"\x22\x03Mul";
+        let at = bytes.windows(name.len()).position(|w| w == name).expect("a product");
+        bytes[at..at + name.len()].copy_from_slice(b"\x22\x03Max");
+        let said = compile(&bytes, 24, &Limits::TABULAR).expect_err("no executor").to_string();
+        assert!(said.contains("TreeEnsembleClassifier") && said.contains("Max"), "{said}");
     }
 
     #[test]
@@ -290,7 +371,7 @@ mod tests {
             assert!(!matches!(&said, Err(Fault::Compile(why)) if why.contains("panicked")), "{name}");
             seen += 1;
         }
-        assert!(seen >= 31, "{seen}");
+        assert!(seen >= 34, "{seen}");
     }
 
     #[test]
@@ -323,7 +404,7 @@ mod tests {
         };
         graph.node.insert(0, node);
         graph.node[1].input[0] = "tall".into();
-        let said = in_tract(&proto, &Limits::TABULAR).expect_err("too much").to_string();
+        let said = in_tract(&proto).map(|_| ()).expect_err("too much").to_string();
         assert!(said.contains("320000") || said.contains("[10000, 32]"), "{said}");
 
         let slow = Limits { operations_max: 4_000, ..Limits::TABULAR };

@@ -2,15 +2,30 @@
 //! and the shelf they stand on.
 //!
 //! Start with [`said`] (odds and forecasts) and [`plan`] (the face of every executor), then [`ensemble`];
-//! [`manifest`] and [`golden`] are the papers a model file comes with, [`notes`] what is told to others.
+//! [`read`] makes a [`graph`] of an ONNX file, [`kernel`] compiles it to what runs on every tick, [`naive`] says what
+//! it means, and [`probe`] what to ask both. [`manifest`] and [`golden`] are the papers a model file comes with, [`notes`] what is told to others.
 
 pub mod ensemble;
+pub mod forest;
 pub mod golden;
+pub mod graph;
+pub mod kernel;
+#[cfg(test)]
+mod kernel_test;
+mod lanes;
 pub mod manifest;
+pub mod naive;
 pub mod notes;
 pub mod plan;
+pub mod probe;
+pub mod proto;
+pub mod read;
+#[cfg(test)]
+mod reference_test;
 pub mod said;
 pub mod schema;
+mod trees;
+pub mod wire;
 
 pub use ensemble::Ensemble;
 pub use golden::{Golden, GoldenRow};

@@ -1,7 +1,7 @@
 //! A model's folder, `NAME/VERSION/` with `model.onnx`, `manifest.yaml` and `golden.json`: read, checked against
 //! each other and against our feature schema, compiled, and made to repeat its golden answers.
 
-use crate::compile::{Compiled, compile};
+use crate::compile::{Compiled, compile_asking};
 use crate::vet::{Fault, Limits};
 use forecast::golden::{GoldenFault, TOLERANCE};
 use forecast::manifest::{ManifestFault, hex, sha256};
@@ -114,9 +114,11 @@ pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<L
         });
     }
     let width = manifest.features.len();
-    let compiled =
-        compile(&bytes, width, limits).map_err(|fault| LoadFault::Model { file: file.clone(), fault })?;
-    repeat_golden(folder, &compiled)?;
+    let golden = read_golden(folder, width)?;
+    let rows: Vec<Vec<f32>> = golden.rows.iter().map(|row| row.features.clone()).collect();
+    let compiled = compile_asking(&bytes, width, limits, &rows)
+        .map_err(|fault| LoadFault::Model { file: file.clone(), fault })?;
+    repeat_golden(folder, &golden, &compiled)?;
     let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(Loaded { manifest, compiled, digest })
 }
@@ -162,11 +164,14 @@ fn check_schema(folder: &Path, manifest: &Manifest, schema: &Schema) -> Result<(
     Ok(())
 }
 
-fn repeat_golden(folder: &Path, compiled: &Compiled) -> Result<(), LoadFault> {
+fn read_golden(folder: &Path, width: usize) -> Result<Golden, LoadFault> {
     let file = folder.join("golden.json");
     let bytes = read_bounded(&file, GOLDEN_BYTES_MAX)?;
-    let golden = Golden::parse(&bytes, compiled.width())
-        .map_err(|fault| LoadFault::Golden { file: file.clone(), fault })?;
+    Golden::parse(&bytes, width).map_err(|fault| LoadFault::Golden { file, fault })
+}
+
+fn repeat_golden(folder: &Path, golden: &Golden, compiled: &Compiled) -> Result<(), LoadFault> {
+    let file = folder.join("golden.json");
     let mut plan: Box<dyn Plan> =
         compiled.try_spawn().map_err(|fault| LoadFault::Model { file: folder.join("model.onnx"), fault })?;
     for (i, row) in golden.rows.iter().enumerate() {

@@ -1,26 +1,62 @@
-//! ONNX bytes to a plan that runs on the caller's thread: parsed, vetted, optimised and tried once.
+//! ONNX bytes to a plan that runs on the caller's thread: parsed, vetted, compiled and tried once. Our own kernels
+//! take what they know, tract the rest; which and why is kept to be shown. Before a kernel is taken, it is asked the
+//! same rows as tract or, for what tract does not know, as the definition.
 
+use crate::referee::{self, Optimised, cause};
 use crate::vet::{self, Fault, Limits, Vetted};
-use forecast::plan::check_odds;
-use forecast::{Plan, PlanFault};
+use forecast::kernel::{Instructions, Kernel, Program};
+use forecast::naive::TOLERANCE;
+use forecast::{Plan, naive, probe, read};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::{DimLike, IntoTValue, TypedSimpleState};
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::Framework;
 
 /// Columns of every model's output.
 const ODDS: usize = 3;
+/// Rows a kernel and its referee are both asked.
+const PROBES: usize = 48;
 
-/// An optimised model: cheap to clone, to be shared between threads. Each user spawns a plan of its own.
-#[derive(Clone)]
-pub struct Compiled {
-    plan: Arc<TypedSimplePlan>,
-    width: usize,
+/// What runs a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Executor {
+    /// Our own kernel for dense graphs.
+    Dense,
+    /// Our own kernel for trees.
+    Trees,
+    /// The tract library.
+    Tract,
 }
 
-impl std::fmt::Debug for Compiled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Compiled({} features)", self.width)
+impl fmt::Display for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dense => "dense kernel",
+            Self::Trees => "tree kernel",
+            Self::Tract => "tract",
+        })
+    }
+}
+
+#[derive(Clone)]
+enum Code {
+    Kernel(Arc<Program>),
+    Tract(Optimised),
+}
+
+/// A compiled model: cheap to clone, to be shared between threads. Each user spawns a plan of its own.
+#[derive(Clone)]
+pub struct Compiled {
+    code: Code,
+    width: usize,
+    executor: Executor,
+    reason: String,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Compiled({} features, {}: {})", self.width, self.executor, self.reason)
     }
 }
 
@@ -29,6 +65,19 @@ impl std::fmt::Debug for Compiled {
 /// # Errors
 /// Why the file is not taken. A panic inside the compiler is caught and told as [`Fault::Compile`].
 pub fn compile(bytes: &[u8], inputs: usize, limits: &Limits) -> Result<Compiled, Fault> {
+    compile_asking(bytes, inputs, limits, &[])
+}
+
+/// As [`compile`], with rows of the model's own that its executors are asked besides the usual ones.
+///
+/// # Errors
+/// As there.
+pub fn compile_asking(
+    bytes: &[u8],
+    inputs: usize,
+    limits: &Limits,
+    rows: &[Vec<f32>],
+) -> Result<Compiled, Fault> {
     if bytes.len() > limits.bytes_max {
         return Err(Fault::TooLarge { found: bytes.len(), most: limits.bytes_max });
     }
@@ -37,88 +86,100 @@ pub fn compile(bytes: &[u8], inputs: usize, limits: &Limits) -> Result<Compiled,
     }
     // The compiler is other people's code fed with other people's files: a panic of its must not take us along.
     let caught = catch_unwind(AssertUnwindSafe(|| {
-        let compiled = optimise(bytes, inputs, limits)?;
+        let proto = tract_onnx::onnx()
+            .proto_model_for_read(&mut &*bytes)
+            .map_err(|e| Fault::Unreadable(cause(&e)))?;
+        let compiled = choose(&proto, bytes, inputs, limits, rows)?;
         compiled.smoke_test()?;
         Ok(compiled)
     }));
     caught.unwrap_or_else(|_| Err(Fault::Compile("the compiler panicked".into())))
 }
 
-fn optimise(bytes: &[u8], inputs: usize, limits: &Limits) -> Result<Compiled, Fault> {
-    let proto =
-        tract_onnx::onnx().proto_model_for_read(&mut &*bytes).map_err(|e| Fault::Unreadable(cause(&e)))?;
-    optimise_proto(&proto, inputs, limits)
-}
-
-fn optimise_proto(
-    proto: &tract_onnx::pb::ModelProto,
+fn choose(
+    proto: &ModelProto,
+    bytes: &[u8],
     inputs: usize,
     limits: &Limits,
+    rows: &[Vec<f32>],
 ) -> Result<Compiled, Fault> {
-    let Vetted { width, output } = vet::vet(proto, inputs, limits)?;
-    let failed = |e| Fault::Compile(cause(&e));
-    let typed = typed_model(proto, width, output).map_err(failed)?;
-    check_size(&typed, limits)?;
-    let plan = optimised_plan(typed).map_err(failed)?;
-    Ok(Compiled { plan, width })
+    let vetted = vet::vet(proto, inputs, limits)?;
+    let why = match kernel(bytes, limits) {
+        Ok(kernel) => match examine(&kernel, proto, &vetted, limits, rows)? {
+            None => return Ok(kernel.compiled(vetted.width)),
+            Some(difference) => difference,
+        },
+        Err(why) => why,
+    };
+    match vetted.kernels_only {
+        Some(operator) => Err(Fault::KernelsOnly { operator, why }),
+        None => {
+            let code = Code::Tract(referee::optimise(proto, &vetted, limits)?);
+            Ok(Compiled { code, width: vetted.width, executor: Executor::Tract, reason: why })
+        }
+    }
 }
 
-/// The graph for one row, every shape known, nothing computed but constants.
-fn typed_model(proto: &tract_onnx::pb::ModelProto, width: usize, output: usize) -> TractResult<TypedModel> {
-    let onnx = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
-    let mut model = onnx.model_for_proto_model(proto)?;
-    let odds = model.output_outlets()?[output];
-    model.select_output_outlets(&[odds])?;
-    model.with_input_fact(0, f32::fact([1, width]).into())?.into_typed()
+/// A graph our kernels take, and what they make of it.
+struct Candidate {
+    graph: forecast::graph::Graph,
+    program: Arc<Program>,
 }
 
-/// A small file can ask for much: two weights broadcast against each other make their product of numbers. So what one
-/// row needs is counted before anything runs.
-fn check_size(model: &TypedModel, limits: &Limits) -> Result<(), Fault> {
-    let unknown =
-        || Fault::Contract("the shapes are not all known for one row; fix them when exporting".into());
-    let mut operations = 0usize;
-    for node in model.nodes() {
-        for output in &node.outputs {
-            let shape = output.fact.shape.as_concrete().ok_or_else(unknown)?;
-            let elements = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).unwrap_or(usize::MAX);
-            // Weights are bounded by the file's size.
-            if elements > limits.elements_max && output.fact.konst.is_none() {
-                return Err(Fault::Contract(format!(
-                    "`{}` makes {shape:?} numbers for one row, more than {}; simplify",
-                    node.name, limits.elements_max
-                )));
+fn kernel(bytes: &[u8], limits: &Limits) -> Result<Candidate, String> {
+    let graph = read::read(bytes).map_err(|e| e.to_string())?;
+    if graph.odds().is_none() {
+        return Err("its graph has not one input and one output of three numbers".into());
+    }
+    if graph.operations() > limits.operations_max {
+        return Err(format!("{} operations for one row", graph.operations()));
+    }
+    let program = Program::compile(&graph, Instructions::Widest).map_err(|e| e.to_string())?;
+    Ok(Candidate { graph, program: Arc::new(program) })
+}
+
+impl Candidate {
+    fn compiled(self, width: usize) -> Compiled {
+        let (executor, judge) = match self.graph.has_trees() {
+            true => (Executor::Trees, "the definition of ONNX"),
+            false => (Executor::Dense, "tract"),
+        };
+        let (nodes, operations) = (self.graph.nodes.len(), self.graph.operations());
+        let reason = format!(
+            "{nodes} operators and {operations} operations, all known to the kernels, which agree with {judge}"
+        );
+        Compiled { code: Code::Kernel(self.program), width, executor, reason }
+    }
+}
+
+/// How a kernel differs from its referee, if it does: from tract where tract knows the graph, else from the definition.
+fn examine(
+    candidate: &Candidate,
+    proto: &ModelProto,
+    vetted: &Vetted,
+    limits: &Limits,
+    rows: &[Vec<f32>],
+) -> Result<Option<String>, Fault> {
+    let mut asked = probe::rows(&candidate.graph, PROBES);
+    asked.extend(rows.iter().filter(|row| row.len() == vetted.width).cloned());
+    let mut kernel = Kernel::new(Arc::clone(&candidate.program));
+    if vetted.kernels_only.is_some() {
+        return Ok(naive::differs(&candidate.graph, &mut kernel, &asked));
+    }
+    let mut tract = referee::optimise(proto, vetted, limits)?.spawn()?;
+    Ok(asked.iter().find_map(|row| {
+        let (mut ours, mut theirs) = ([0.0; ODDS], [0.0; ODDS]);
+        let said = (kernel.predict(row, &mut ours), tract.predict(row, &mut theirs));
+        let far = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) > TOLERANCE;
+        match said {
+            (Ok(()), Ok(())) if ours.iter().zip(&theirs).any(far) => {
+                Some(format!("the kernel answers {ours:?} where tract answers {theirs:?}"))
             }
+            (Ok(()), Ok(())) | (Err(_), Err(_)) => None,
+            (Ok(()), Err(e)) => Some(format!("tract does not answer where the kernel does: {e}")),
+            (Err(e), Ok(())) => Some(format!("the kernel does not answer where tract does: {e}")),
         }
-        let facts = model.node_input_facts(node.id).map_err(|e| Fault::Compile(cause(&e)))?;
-        let costs = node.op.cost(&facts).map_err(|e| Fault::Compile(cause(&e)))?;
-        for (_, count) in costs.iter().filter(|(kind, _)| kind.is_compute()) {
-            operations = operations.saturating_add(count.to_usize().map_err(|_| unknown())?);
-        }
-    }
-    if operations <= limits.operations_max {
-        return Ok(());
-    }
-    Err(Fault::Contract(format!(
-        "{operations} operations for one row, more than {}; use a smaller model",
-        limits.operations_max
-    )))
-}
-
-fn optimised_plan(model: TypedModel) -> TractResult<Arc<TypedSimplePlan>> {
-    let model = model.into_optimized()?;
-    let fact = model.output_fact(0)?;
-    let shape = fact.shape.as_concrete();
-    if fact.datum_type != f32::datum_type() || shape != Some([1, ODDS].as_slice()) {
-        return Err(TractError::msg(format!("the output is {fact:?}, not 1 x {ODDS} float32")));
-    }
-    model.into_runnable()
-}
-
-/// The innermost reason, on one line and cut.
-fn cause(error: &TractError) -> String {
-    let text = error.chain().last().map(ToString::to_string).unwrap_or_default();
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+    }))
 }
 
 impl Compiled {
@@ -127,32 +188,40 @@ impl Compiled {
         self.width
     }
 
-    /// A plan of one's own: its buffers are its alone. `Err` when the executor cannot start.
+    /// What runs it.
+    pub fn executor(&self) -> Executor {
+        self.executor
+    }
+
+    /// Why that, in words for whoever brought the model.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// A plan of one's own: its buffers are its alone.
     ///
     /// # Errors
     /// When the executor's state cannot be made.
     pub fn try_spawn(&self) -> Result<Box<dyn Plan>, Fault> {
-        Ok(Box::new(self.tract_plan()?))
+        Ok(match &self.code {
+            Code::Kernel(program) => Box::new(Kernel::new(Arc::clone(program))),
+            Code::Tract(optimised) => Box::new(optimised.spawn()?),
+        })
     }
 
     /// A plan of one's own, of a model that ran when it was compiled.
     pub fn spawn(&self) -> Box<dyn Plan> {
-        Box::new(self.tract_plan().expect("the state was made once already, when the model was compiled"))
-    }
-
-    fn tract_plan(&self) -> Result<TractPlan, Fault> {
-        let state = self.plan.spawn().map_err(|e| Fault::Compile(cause(&e)))?;
-        Ok(TractPlan { state, row: blank_row(self.width) })
+        self.try_spawn().expect("the state was made once already, when the model was compiled")
     }
 
     /// Runs a few rows: the answer is odds and the same twice, and a row does not disturb the next.
     fn smoke_test(&self) -> Result<(), Fault> {
-        let mut plan = self.tract_plan()?;
+        let mut plan = self.try_spawn()?;
         for scale in [0.0f32, 1.0, -1.0, 100.0] {
             // Any fixed, uneven numbers will do.
             let row: Vec<f32> = (0..self.width).map(|i| scale * (0.1 + (i * 7 % 11) as f32 / 11.0)).collect();
-            let first = answer(&mut plan, &row)?;
-            let again = answer(&mut plan, &row)?;
+            let first = answer(plan.as_mut(), &row)?;
+            let again = answer(plan.as_mut(), &row)?;
             if first.map(f32::to_bits) != again.map(f32::to_bits) {
                 return Err(Fault::Answer(format!("{first:?} and then {again:?} to the same row")));
             }
@@ -161,69 +230,23 @@ impl Compiled {
     }
 }
 
-fn answer(plan: &mut TractPlan, row: &[f32]) -> Result<[f32; ODDS], Fault> {
+fn answer(plan: &mut dyn Plan, row: &[f32]) -> Result<[f32; ODDS], Fault> {
     let mut odds = [0.0; ODDS];
     plan.predict(row, &mut odds).map_err(|e| Fault::Answer(format!("({e})")))?;
     Ok(odds)
-}
-
-fn blank_row(width: usize) -> Arc<Tensor> {
-    let row = tract_onnx::tract_hir::internal::tensor1(&vec![0.0f32; width]);
-    // A flat vector is always a row of itself.
-    Arc::new(row.into_shape(&[1, width]).expect("1 x width has as many elements as width"))
-}
-
-/// One spawned state and its input, written in place.
-struct TractPlan {
-    state: TypedSimpleState,
-    row: Arc<Tensor>,
-}
-
-impl TractPlan {
-    fn write_row(&mut self, features: &[f32]) -> TractResult<()> {
-        if Arc::get_mut(&mut self.row).is_none() {
-            // The executor kept the last row: leave it that one and take another.
-            self.row = blank_row(features.len());
-        }
-        let row = Arc::get_mut(&mut self.row).ok_or_else(|| TractError::msg("the row is shared"))?;
-        row.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?.copy_from_slice(features);
-        Ok(())
-    }
-
-    fn run(&mut self, features: &[f32], out: &mut [f32; ODDS]) -> TractResult<()> {
-        self.write_row(features)?;
-        let outputs = self.state.run(tvec![Arc::clone(&self.row).into_tvalue()])?;
-        let odds = outputs.first().ok_or_else(|| TractError::msg("no output"))?;
-        let view = odds.try_as_plain_ram()?;
-        let odds = view.as_slice::<f32>()?;
-        if odds.len() != ODDS {
-            return Err(TractError::msg("not three odds"));
-        }
-        out.copy_from_slice(odds);
-        Ok(())
-    }
-}
-
-impl Plan for TractPlan {
-    fn predict(&mut self, features: &[f32], out: &mut [f32; 3]) -> Result<(), PlanFault> {
-        let wanted = self.row.len();
-        if features.len() != wanted {
-            return Err(PlanFault::Width { found: features.len(), wanted });
-        }
-        self.run(features, out).map_err(|_| PlanFault::Run)?;
-        check_odds(out)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bundle::tests::{golden_dir, read};
+    use forecast::PlanFault;
 
     #[test]
     fn good_models_answer_as_they_did_where_they_were_trained() {
         for (name, width) in [("mlp_32_64_32_3", 32), ("logreg", 16)] {
             let compiled = compile(&read(&format!("good/{name}.onnx")), width, &Limits::TABULAR).expect(name);
+            assert_eq!(compiled.executor(), Executor::Dense, "{}", compiled.reason());
             let json = read(&format!("good/{name}.golden.json"));
             let golden = forecast::Golden::parse(&json, width).expect("golden rows");
             let (mut one, mut other) = (compiled.spawn(), compiled.clone().spawn());
@@ -239,6 +262,85 @@ mod tests {
             let short = one.predict(&golden.rows[0].features[1..], &mut odds);
             assert_eq!(short, Err(PlanFault::Width { found: width - 1, wanted: width }));
         }
+    }
+
+    fn in_tract(proto: &ModelProto) -> Result<Optimised, Fault> {
+        referee::optimise(proto, &vet::vet(proto, 32, &Limits::TABULAR)?, &Limits::TABULAR)
+    }
+
+    #[test]
+    fn tract_answers_the_reference_rows_as_well() {
+        let proto =
+            tract_onnx::onnx().proto_model_for_read(&mut &*read("good/mlp_32_64_32_3.onnx")).expect("good");
+        let mut plan = in_tract(&proto).expect("good").spawn().expect("a state");
+        let golden =
+            forecast::Golden::parse(&read("good/mlp_32_64_32_3.golden.json"), 32).expect("golden rows");
+        let mut odds = [0.0; 3];
+        for row in &golden.rows {
+            plan.predict(&row.features, &mut odds).expect("right width");
+            assert!(odds.iter().zip(row.odds).all(|(p, wanted)| (p - wanted).abs() <= 1e-5));
+        }
+    }
+
+    #[test]
+    fn trees_run_on_the_tree_kernel() {
+        for (name, width) in [("lightgbm_3class", 24), ("random_forest", 10)] {
+            let compiled = compile(&read(&format!("good/{name}.onnx")), width, &Limits::TABULAR).expect(name);
+            assert_eq!(compiled.executor(), Executor::Trees, "{}", compiled.reason());
+            assert!(compiled.reason().contains("the definition"), "{}", compiled.reason());
+            let mut odds = [0.0; 3];
+            compiled.spawn().predict(&vec![0.25; width], &mut odds).expect("odds");
+        }
+    }
+
+    /// The committed models, through the kernel, against tract and their golden rows.
+    #[test]
+    fn shipped_models_run_on_the_dense_kernel() {
+        let root = golden_dir().join("../../../models");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(root).expect("models").flatten().filter(|e| e.path().is_dir()) {
+            let folder = entry.path().join("1");
+            let bytes = std::fs::read(folder.join("model.onnx")).expect("model.onnx");
+            let manifest = std::fs::read_to_string(folder.join("manifest.yaml")).expect("manifest.yaml");
+            let width = forecast::Manifest::parse(&manifest).expect("right").features.len();
+            let json = std::fs::read(folder.join("golden.json")).expect("golden.json");
+            let golden = forecast::Golden::parse(&json, width).expect("golden rows");
+            let rows: Vec<Vec<f32>> = golden.rows.iter().map(|r| r.features.clone()).collect();
+            let compiled = compile_asking(&bytes, width, &Limits::TABULAR, &rows).expect("sound");
+            assert_eq!(compiled.executor(), Executor::Dense, "{}", compiled.reason());
+            let mut plan = compiled.spawn();
+            let mut odds = [0.0; 3];
+            for row in &golden.rows {
+                plan.predict(&row.features, &mut odds).expect("right width");
+                assert!(odds.iter().zip(row.odds).all(|(p, wanted)| (p - wanted).abs() <= 1e-5));
+            }
+            seen += 1;
+        }
+        assert!(seen >= 10, "{seen}");
+    }
+
+    #[test]
+    fn what_the_kernels_do_not_take_goes_to_tract() {
+        // Between what tract counts of this model, products alone, and what the kernels count.
+        let limits = Limits { operations_max: 4_500, ..Limits::TABULAR };
+        let compiled = compile(&read("good/mlp_32_64_32_3.onnx"), 32, &limits).expect("tract takes it");
+        assert_eq!((compiled.executor(), compiled.width()), (Executor::Tract, 32));
+        assert!(compiled.reason().contains("operations for one row"), "{}", compiled.reason());
+        let golden =
+            forecast::Golden::parse(&read("good/mlp_32_64_32_3.golden.json"), 32).expect("golden rows");
+        let (mut plan, mut odds) = (compiled.spawn(), [0.0; 3]);
+        plan.predict(&golden.rows[0].features, &mut odds).expect("right width");
+        assert!(odds.iter().zip(golden.rows[0].odds).all(|(p, wanted)| (p - wanted).abs() <= 1e-5));
+    }
+
+    #[test]
+    fn trees_in_a_graph_the_kernels_do_not_take_are_refused() {
+        let mut bytes = read("good/lightgbm_3class.onnx");
+        let name = b"\x22\x03Mul";
+        let at = bytes.windows(name.len()).position(|w| w == name).expect("a product");
+        bytes[at..at + name.len()].copy_from_slice(b"\x22\x03Max");
+        let said = compile(&bytes, 24, &Limits::TABULAR).expect_err("no executor").to_string();
+        assert!(said.contains("TreeEnsembleClassifier") && said.contains("Max"), "{said}");
     }
 
     #[test]
@@ -269,7 +371,7 @@ mod tests {
             assert!(!matches!(&said, Err(Fault::Compile(why)) if why.contains("panicked")), "{name}");
             seen += 1;
         }
-        assert!(seen >= 31, "{seen}");
+        assert!(seen >= 34, "{seen}");
     }
 
     #[test]
@@ -302,7 +404,7 @@ mod tests {
         };
         graph.node.insert(0, node);
         graph.node[1].input[0] = "tall".into();
-        let said = optimise_proto(&proto, 32, &Limits::TABULAR).expect_err("too much").to_string();
+        let said = in_tract(&proto).map(|_| ()).expect_err("too much").to_string();
         assert!(said.contains("320000") || said.contains("[10000, 32]"), "{said}");
 
         let slow = Limits { operations_max: 4_000, ..Limits::TABULAR };

@@ -1,4 +1,4 @@
-//! Bytes of an ONNX file to a plan, through tract.
+//! Bytes of an ONNX file to a plan, through our own kernels or tract.
 //!
 //! [`vet`] looks at the file without computing anything and refuses what could hang, blow up or differ from
 //! run to run; [`compile`] makes a plan of what is left; [`bundle`] reads a model's folder, with its papers,
@@ -6,8 +6,9 @@
 
 pub mod bundle;
 pub mod compile;
+mod referee;
 pub mod vet;
 
 pub use bundle::{LoadFault, Loaded, load_dir, load_dir_for, load_dir_within};
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, Executor, compile};
 pub use vet::{Fault, Limits};

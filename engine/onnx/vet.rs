@@ -68,6 +68,14 @@ pub enum Fault {
         /// Why not, and what instead.
         why: &'static str,
     },
+    /// An operator that only our own kernels take, in a graph they do not.
+    #[error("operator {operator} is only taken where our own kernels take the whole graph: {why}")]
+    KernelsOnly {
+        /// Its name.
+        operator: String,
+        /// What the kernels do not take.
+        why: String,
+    },
     /// The compiler said no.
     #[error("could not be compiled: {0}; check it with the exporter's own checker")]
     Compile(String),
@@ -77,16 +85,18 @@ pub enum Fault {
 }
 
 /// What the door found out: where the odds come out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vetted {
     /// Columns of the input.
     pub width: usize,
     /// Which output holds the odds.
     pub output: usize,
+    /// The first operator that only our own kernels take, if there is one.
+    pub kernels_only: Option<String>,
 }
 
 /// Operators that compute something cheap, row by row, the same each time.
-const TAKEN: [&str; 33] = [
+const TAKEN: [&str; 40] = [
     "Abs",
     "Add",
     "AveragePool",
@@ -96,13 +106,16 @@ const TAKEN: [&str; 33] = [
     "Concat",
     "Div",
     "Elu",
+    "Erf",
     "Exp",
     "Flatten",
     "GRU",
+    "Gelu",
     "Gemm",
     "HardSigmoid",
     "Identity",
     "LSTM",
+    "LayerNormalization",
     "LeakyRelu",
     "Log",
     "LogSoftmax",
@@ -111,6 +124,10 @@ const TAKEN: [&str; 33] = [
     "Min",
     "Mul",
     "Neg",
+    "Pow",
+    "Reciprocal",
+    "ReduceMean",
+    "ReduceSum",
     "Relu",
     "Selu",
     "Sigmoid",
@@ -122,7 +139,17 @@ const TAKEN: [&str; 33] = [
     "Transpose",
 ];
 /// Operators of the machine-learning domain that tract computes rightly.
-const TAKEN_ML: [&str; 2] = ["LinearClassifier", "Normalizer"];
+const TAKEN_ML: [&str; 3] = ["LinearClassifier", "LinearRegressor", "Normalizer"];
+/// Operators that tract does not know, gets wrong or takes milliseconds for: taken when our own kernels take the whole
+/// graph. The first two only pick labels, which nobody asks for.
+const KERNELS_ONLY: [&str; 6] = [
+    "ArgMax",
+    "ArrayFeatureExtractor",
+    "Scaler",
+    "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
+    "ZipMap",
+];
 /// Operators that only move data: they may stand on constants alone.
 const MOVING: [&str; 8] =
     ["Cast", "Constant", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
@@ -155,7 +182,9 @@ pub fn vet(model: &pb::ModelProto, inputs: usize, limits: &Limits) -> Result<Vet
     let constants: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     let input = check_input(graph, &constants, inputs)?;
     check_flow(graph, constants, input)?;
-    Ok(Vetted { width: inputs, output: check_outputs(graph)? })
+    let only = graph.node.iter().find(|n| KERNELS_ONLY.contains(&n.op_type.as_str()));
+    let kernels_only = only.map(|n| n.op_type.clone());
+    Ok(Vetted { width: inputs, output: check_outputs(graph)?, kernels_only })
 }
 
 fn check_versions(model: &pb::ModelProto) -> Result<(), Fault> {
@@ -246,6 +275,13 @@ fn check_outputs(graph: &pb::GraphProto) -> Result<usize, Fault> {
     let mut odds = None;
     let (mut floats, mut labels) = (0, 0);
     for (i, output) in graph.output.iter().enumerate() {
+        let is_map = |n: &pb::NodeProto| n.op_type == "ZipMap" && n.output.contains(&output.name);
+        if graph.node.iter().any(is_map) {
+            // A map from label to odds: the kernels read the row it is made of.
+            floats += 1;
+            odds = Some(i);
+            continue;
+        }
         let (kind, dims) = type_of(output)?;
         if kind == DataType::Float as i32 {
             floats += 1;
@@ -258,7 +294,7 @@ fn check_outputs(graph: &pb::GraphProto) -> Result<usize, Fault> {
                     )));
                 }
             }
-        } else if kind == DataType::Int64 as i32 {
+        } else if kind == DataType::Int64 as i32 || kind == DataType::String as i32 {
             labels += 1;
         } else {
             return Err(Fault::Contract(format!(
@@ -344,11 +380,11 @@ fn check_operator(node: &pb::NodeProto) -> Result<(), Fault> {
         "ai.onnx.ml" => TAKEN_ML.contains(&name),
         _ => false,
     };
+    let taken = taken
+        || matches!(node.domain.as_str(), "" | "ai.onnx" | "ai.onnx.ml") && KERNELS_ONLY.contains(&name);
     if !taken {
         return refused(match name {
-            "TreeEnsembleClassifier" | "TreeEnsembleRegressor" | "TreeEnsemble" => {
-                "trees cost milliseconds a tick in this version; train a linear or dense model"
-            }
+            "TreeEnsemble" => "it came with ai.onnx.ml 5; export trees with ai.onnx.ml 3",
             "Loop" | "Scan" | "If" => "control flow has no bound; unroll it",
             _ if name.starts_with("Random") || matches!(name, "Bernoulli" | "Multinomial") => {
                 "a model must answer the same each time; remove the noise"

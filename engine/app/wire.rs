@@ -93,19 +93,10 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let begun_ns = live::clock::monotonic_ns();
     let Start { settings, folder, opened, place, trade } = start;
     let inquiry = inquiry(settings, &place)?;
-    let greeting = ask(office::greet(&inquiry)).with_context(|| {
-        format!(
-            "{} does not answer: is it running, is the address right, are the keys right?",
-            place.trading_url
-        )
-    })?;
+    let greeting = ask(office::greet(&inquiry)).with_context(|| not_answering(&place))?;
     let Opened { journal, pens, recovered } = opened;
-    let restored = live::recover::restore(
-        &recovered,
-        seats::risk(settings),
-        seats::execution(settings, recovered.run_id()),
-    )
-    .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
+    let restored = bring_back(settings, &recovered)
+        .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
     tell_recovery(&recovered, &restored, say);
     let clock = match place.time {
         Time::Led { speed } => Clock::following(greeting.now.max(restored.newest), speed),
@@ -162,19 +153,18 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
     let opening = Some(greeting.account);
-    Ok(Engine {
-        room,
-        run: run.run(),
-        opening,
-        stop,
-        started_in,
-        clock,
-        trading,
-        journal,
-        office,
-        asks,
-        place,
-    })
+    let run = run.run();
+    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place })
+}
+
+fn not_answering(place: &Place) -> String {
+    format!("{} does not answer: is it running, is the address right, are the keys right?", place.trading_url)
+}
+
+/// Risk and execution as they were when the last run ended or died.
+fn bring_back(settings: &Settings, recovered: &journal::Recovered) -> Result<Restored, journal::Fault> {
+    let (risk, execution) = (seats::risk(settings), seats::execution(settings, recovered.run_id()));
+    live::recover::restore(recovered, risk, execution)
 }
 
 impl Engine {

@@ -7,7 +7,7 @@ use market::feed::FeedState;
 use market::order::{Activity, Outcome, Request};
 use market::quote::{MarketEvent, Timeframe};
 use market::{Label, Money, Price, Symbol, Timestamp};
-use portfolio::notes::PositionNote;
+use portfolio::notes::{FillNote, PositionNote};
 use portfolio::proposal::{ProposalId, Purpose};
 use risk::Verdict;
 use std::collections::BTreeMap;
@@ -114,16 +114,7 @@ impl View {
             Letter::Done(note) => {
                 self.working.remove(&note.proposal);
             }
-            Letter::Fill(note) => {
-                self.counts.fills += 1;
-                let legs: Vec<String> = note
-                    .execution
-                    .legs
-                    .iter()
-                    .map(|l| format!("{:+} {} @ {}", l.quantity, l.instrument, l.price))
-                    .collect();
-                self.tell(at, Severity::Info, format!("fill    {} {}", note.order, legs.join(", ")));
-            }
+            Letter::Fill(note) => self.fold_fill(at, note),
             Letter::Position(note) => {
                 if note.units == 0 {
                     self.positions.remove(&note.id);
@@ -230,6 +221,14 @@ impl View {
             Request::Replace { .. } => self.counts.replaced += 1,
             Request::Cancel { .. } | Request::LookUp { .. } => {}
         }
+    }
+
+    fn fold_fill(&mut self, at: Timestamp, note: &FillNote) {
+        self.counts.fills += 1;
+        let legs = note.execution.legs.iter();
+        let legs: Vec<String> =
+            legs.map(|l| format!("{:+} {} @ {}", l.quantity, l.instrument, l.price)).collect();
+        self.tell(at, Severity::Info, format!("fill    {} {}", note.order, legs.join(", ")));
     }
 
     fn fold_activity(&mut self, at: Timestamp, activity: &Activity) {

@@ -23,6 +23,7 @@ pub mod read;
 #[cfg(test)]
 mod reference_test;
 pub mod said;
+pub mod scaled;
 pub mod schema;
 mod trees;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! The paper that comes with a model file: what it is called, what it reads, what it answers, how it was
 //! trained, and the checksum of the file it describes. `manifest.yaml` beside `model.onnx`.
 
+use indicators::scaling::Scaling;
 use market::quote::Timeframe;
 use market::{Date, Label};
 use std::collections::BTreeMap;
@@ -50,6 +51,10 @@ pub struct Manifest {
     pub metrics: BTreeMap<String, f64>,
     /// Where it comes from, in words: data, learner, who, when. Says so when it was trained on simulation.
     pub provenance: String,
+    /// What brings a row to the size the model was trained on, before it is asked; absent for a model that reads rows
+    /// as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
     /// SHA-256 of `model.onnx`, 64 hexadecimal digits.
     pub sha256: String,
 }
@@ -204,6 +209,7 @@ mod tests {
             trained: Window { from: Date::literal(2026, 1, 5), to: Date::literal(2026, 3, 31) },
             metrics: BTreeMap::from([("log_loss".into(), 1.02), ("accuracy".into(), 0.41)]),
             provenance: "simulated history, seed 7: not the market\ntwo lines # and a hash".into(),
+            scaling: None,
             sha256: hex(&sha256(b"")),
         }
     }
@@ -215,6 +221,18 @@ mod tests {
         assert_eq!(Manifest::parse(&yaml).expect("own text"), manifest, "{yaml}");
         // The empty message's SHA-256 is known.
         assert!(manifest.sha256.starts_with("e3b0c44298fc1c14"));
+    }
+
+    #[test]
+    fn a_scaling_comes_back_bit_by_bit_and_a_wrong_one_is_named() {
+        let rows: Vec<_> = (0..40u8).map(|i| [f32::from(i) / 3.0; indicators::FEATURES]).collect();
+        let fitted = Scaling::fit(rows.iter().map(|row| (row, indicators::features::Missing::NONE)));
+        let manifest = Manifest { scaling: Some(fitted), ..sample() };
+        let yaml = manifest.to_yaml().expect("right");
+        assert_eq!(Manifest::parse(&yaml).expect("own text"), manifest, "{yaml}");
+        let short = yaml.replacen("  centre:\n  - ", "  centre:\n  # ", 1);
+        let said = Manifest::parse(&short).expect_err("a number short").to_string();
+        assert!(said.contains("centre"), "{said}\n{yaml}");
     }
 
     #[test]

@@ -117,7 +117,8 @@ pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<L
     let golden = read_golden(folder, width)?;
     let rows: Vec<Vec<f32>> = golden.rows.iter().map(|row| row.features.clone()).collect();
     let compiled = compile_asking(&bytes, width, limits, &rows)
-        .map_err(|fault| LoadFault::Model { file: file.clone(), fault })?;
+        .map_err(|fault| LoadFault::Model { file: file.clone(), fault })?
+        .behind(manifest.scaling.clone());
     repeat_golden(folder, &golden, &compiled)?;
     let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(Loaded { manifest, compiled, digest })
@@ -235,6 +236,7 @@ pub(crate) mod tests {
             trained: Window { from: Date::literal(2026, 1, 5), to: Date::literal(2026, 2, 5) },
             metrics: Default::default(),
             provenance: "reference set".into(),
+            scaling: None,
             sha256: hex(&sha256(model)),
         }
     }

@@ -6,7 +6,9 @@ use crate::referee::{self, Optimised, cause};
 use crate::vet::{self, Fault, Limits, Vetted};
 use forecast::kernel::{Instructions, Kernel, Program};
 use forecast::naive::TOLERANCE;
+use forecast::scaled::Scaled;
 use forecast::{Plan, naive, probe, read};
+use indicators::scaling::Scaling;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub struct Compiled {
     width: usize,
     executor: Executor,
     reason: String,
+    scaling: Option<Scaling>,
 }
 
 impl fmt::Debug for Compiled {
@@ -115,7 +118,7 @@ fn choose(
         Some(operator) => Err(Fault::KernelsOnly { operator, why }),
         None => {
             let code = Code::Tract(referee::optimise(proto, &vetted, limits)?);
-            Ok(Compiled { code, width: vetted.width, executor: Executor::Tract, reason: why })
+            Ok(Compiled { code, width: vetted.width, executor: Executor::Tract, reason: why, scaling: None })
         }
     }
 }
@@ -148,7 +151,7 @@ impl Candidate {
         let reason = format!(
             "{nodes} operators and {operations} operations, all known to the kernels, which agree with {judge}"
         );
-        Compiled { code: Code::Kernel(self.program), width, executor, reason }
+        Compiled { code: Code::Kernel(self.program), width, executor, reason, scaling: None }
     }
 }
 
@@ -198,14 +201,24 @@ impl Compiled {
         &self.reason
     }
 
+    /// The same model behind a scaling of its rows: what its manifest says.
+    #[must_use]
+    pub fn behind(self, scaling: Option<Scaling>) -> Self {
+        Self { scaling, ..self }
+    }
+
     /// A plan of one's own: its buffers are its alone.
     ///
     /// # Errors
     /// When the executor's state cannot be made.
     pub fn try_spawn(&self) -> Result<Box<dyn Plan>, Fault> {
-        Ok(match &self.code {
+        let plan: Box<dyn Plan> = match &self.code {
             Code::Kernel(program) => Box::new(Kernel::new(Arc::clone(program))),
             Code::Tract(optimised) => Box::new(optimised.spawn()?),
+        };
+        Ok(match &self.scaling {
+            Some(scaling) => Box::new(Scaled::new(plan, scaling.clone())),
+            None => plan,
         })
     }
 

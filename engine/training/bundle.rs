@@ -1,7 +1,7 @@
 //! A model's folder: `NAME/VERSION/{model.onnx, manifest.yaml, golden.json}`. It is written beside its place and
 //! moved there whole, so that a running engine which watches `models/` never sees half of one.
 
-use crate::network::Network;
+use crate::learner::Fitted;
 use crate::onnx_file;
 use crate::train::Fault;
 use forecast::manifest::{hex, sha256};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// When the folder is already there (a version never changes) or cannot be written.
 pub fn write(
     out_dir: &Path,
-    network: &Network,
+    fitted: &Fitted,
     mut manifest: Manifest,
     rows: &[Row],
 ) -> Result<PathBuf, Fault> {
@@ -24,10 +24,10 @@ pub fn write(
         return Err(Fault::Exists(folder));
     }
     let notes = [("timeframe", manifest.timeframe.name()), ("provenance", &manifest.provenance)];
-    let model = onnx_file::write(network, manifest.name.as_str(), &notes);
+    let model = onnx_file::write(&fitted.network, manifest.name.as_str(), &notes);
     manifest.sha256 = hex(&sha256(&model));
     let yaml = manifest.to_yaml().map_err(Fault::Manifest)?;
-    let golden = golden(network, rows).to_json(network.inputs).map_err(Fault::Golden)?;
+    let golden = golden(fitted, rows).to_json(fitted.network.inputs).map_err(Fault::Golden)?;
     let parent = out_dir.join(manifest.name.as_str());
     let half = parent.join(format!(".{}.half", manifest.version));
     let write = || {
@@ -41,8 +41,9 @@ pub fn write(
     Ok(folder)
 }
 
-fn golden(network: &Network, rows: &[Row]) -> Golden {
-    let mut layer = vec![0.0; network.hidden];
-    let answer = |row: &Row| GoldenRow { features: row.to_vec(), odds: network.odds(row, &mut layer) };
+/// Rows as the engine makes them, with what the model says behind its scaling.
+fn golden(fitted: &Fitted, rows: &[Row]) -> Golden {
+    let mut layer = vec![0.0; fitted.network.hidden];
+    let answer = |row: &Row| GoldenRow { features: row.to_vec(), odds: fitted.odds(row, &mut layer) };
     Golden { rows: rows.iter().map(answer).collect() }
 }

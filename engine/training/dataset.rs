@@ -1,7 +1,7 @@
 //! Feature rows from history, made by the very analysis that runs live: bars are replayed as closed bars, and the
 //! row of a bar is what a model would have been shown at its close.
 
-use indicators::features::{FEATURES, Row};
+use indicators::features::{FEATURES, Missing, Row};
 use indicators::grid::session_date;
 use indicators::{Analysis, Closed};
 use market::quote::{Bar, Timeframe};
@@ -31,8 +31,8 @@ pub struct Moment {
     pub atr: Option<f64>,
     /// The feature row.
     pub row: Row,
-    /// How many of its values could not be known.
-    pub missing: u32,
+    /// Which of its values could not be known.
+    pub missing: Missing,
 }
 
 /// The closes of every symbol in one timeframe; one list a symbol, oldest first.
@@ -67,7 +67,7 @@ fn keep(analysis: &mut Analysis, closed: Closed, fed: Timeframe, keep: &mut dyn 
                 close: bar.close.dollars(),
                 atr: analysis.atr(timeframe).filter(|atr| *atr > 0.0),
                 row,
-                missing: analysis.missing(timeframe),
+                missing: analysis.missing_values(timeframe),
             },
         );
     }

@@ -1,7 +1,7 @@
 //! What a price did after a moment: down, flat or up, by the move over the horizon in average true ranges.
 
 use crate::dataset::{MISSING_MAX, Moment, Moments};
-use indicators::features::Row;
+use indicators::features::{Missing, Row};
 use market::{Date, Timestamp};
 
 /// A feature row with the class that followed.
@@ -15,6 +15,8 @@ pub struct Example {
     pub until: Timestamp,
     /// The feature row.
     pub row: Row,
+    /// Which of its values could not be known.
+    pub missing: Missing,
     /// 0 down, 1 flat, 2 up.
     pub class: usize,
 }
@@ -56,12 +58,13 @@ pub fn examples(moments: &Moments, rule: &Rule) -> Vec<Example> {
 
 fn of_series<'a>(series: &'a [Moment], rule: &'a Rule) -> impl Iterator<Item = Example> + 'a {
     series.iter().zip(series.iter().skip(rule.horizon)).filter_map(|(now, then)| {
-        let atr = now.atr.filter(|_| now.missing <= MISSING_MAX)?;
+        let atr = now.atr.filter(|_| now.missing.of_market() <= MISSING_MAX)?;
         Some(Example {
             at: now.at,
             date: now.date,
             until: then.at,
             row: now.row,
+            missing: now.missing,
             class: rule.class(then.close - now.close, atr),
         })
     })
@@ -78,7 +81,7 @@ mod tests {
             close,
             atr: (minute > 0).then_some(1.0),
             row: [0.0; indicators::FEATURES],
-            missing: if minute == 1 { MISSING_MAX + 1 } else { 0 },
+            missing: if minute == 1 { Missing::ALL } else { Missing::NONE },
         }
     }
 

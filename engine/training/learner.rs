@@ -8,6 +8,7 @@ use crate::network::{CLASSES, Network};
 use crate::settings::Settings;
 use indicators::FEATURES;
 use indicators::features::Row;
+use indicators::scaling::Scaling;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,18 +16,27 @@ use rand_chacha::ChaCha8Rng;
 /// Adam's memory of gradients, and of their squares, and what keeps it from dividing by zero.
 const BETA: (f32, f32, f32) = (0.9, 0.999, 1e-8);
 
+impl Fitted {
+    /// What the model says of a row as the engine makes it; `layer` is room for the hidden layer.
+    pub fn odds(&self, row: &Row, layer: &mut [f32]) -> [f32; CLASSES] {
+        self.network.odds(&self.scaling.apply(row), layer)
+    }
+}
+
 /// A fitted model.
 #[derive(Clone, Debug)]
 pub struct Fitted {
-    /// The network, for raw rows.
+    /// The network, for scaled rows.
     pub network: Network,
+    /// The scaling, fitted to the training rows alone.
+    pub scaling: Scaling,
     /// What the training rows' base rates are.
     pub base_rates: [f64; CLASSES],
     /// Passes after which the best weights stood; 0 when the base rates were not beaten (or not challenged).
     pub epochs: u32,
 }
 
-/// A standardised row with its class.
+/// A scaled row with its class.
 struct Lesson {
     row: Row,
     class: usize,
@@ -44,31 +54,16 @@ pub fn fit(train: &[&Example], validation: &[&Example], settings: &Settings) -> 
     let rates = base_rates(train.iter().map(|example| example.class));
     let draw = || chance.random_range(-1.0..1.0f32);
     let start = Network::saying(rates, FEATURES, settings.hidden, draw);
-    let (means, deviations) = moments(&train);
-    let mut fitted = Fitted { network: start.clone(), base_rates: rates, epochs: 0 };
+    let scaling = Scaling::fit(train.iter().map(|example| (&example.row, example.missing)));
+    let mut fitted = Fitted { network: start.clone(), scaling, base_rates: rates, epochs: 0 };
     if train.len() >= settings.rows_min && !validation.is_empty() {
-        let lesson = |example: &&Example| Lesson {
-            row: std::array::from_fn(|i| ((f64::from(example.row[i]) - means[i]) / deviations[i]) as f32),
-            class: example.class,
-        };
+        let scaling = &fitted.scaling;
+        let lesson = |example: &&Example| Lesson { row: scaling.apply(&example.row), class: example.class };
         let mut lessons: Vec<Lesson> = train.iter().map(lesson).collect();
         let exam: Vec<Lesson> = validation.iter().map(lesson).collect();
         (fitted.network, fitted.epochs) = descend(start, &mut lessons, &exam, settings, &mut chance);
     }
-    fitted.network = fitted.network.folded(&means, &deviations);
     fitted
-}
-
-/// Mean and deviation of every feature; 1 for one that does not vary.
-fn moments(train: &[&Example]) -> ([f64; FEATURES], [f64; FEATURES]) {
-    let count = train.len().max(1) as f64;
-    let column = |i: usize| train.iter().map(move |example| f64::from(example.row[i]));
-    let means: [f64; FEATURES] = std::array::from_fn(|i| column(i).sum::<f64>() / count);
-    let deviation = |i: usize| {
-        let deviation = (column(i).map(|x| (x - means[i]).powi(2)).sum::<f64>() / count).sqrt();
-        if deviation > 1e-6 { deviation } else { 1.0 }
-    };
-    (means, std::array::from_fn(deviation))
 }
 
 fn descend(

@@ -145,9 +145,10 @@ fn train_one(
         trained: split.window().map_or(covered, |(from, to)| Window { from, to }),
         metrics: metrics(&rule, &fitted, rows, scores.as_ref()),
         provenance: provenance(settings, &fitted, rows),
+        scaling: Some(fitted.scaling.clone()),
         sha256: String::new(),
     };
-    let folder = bundle::write(out_dir, &fitted.network, manifest, &golden_rows(&split, settings.seed))?;
+    let folder = bundle::write(out_dir, &fitted, manifest, &golden_rows(&split, settings.seed))?;
     Ok(TimeframeReport { timeframe, folder, rows, epochs: fitted.epochs, scores })
 }
 
@@ -158,7 +159,7 @@ fn name(settings: &Settings, timeframe: Timeframe) -> Label {
 /// Scores of the model and of its base rates on rows neither was fitted to.
 fn scores(fitted: &Fitted, test: &[&Example]) -> Option<(Scores, Scores)> {
     let mut layer = vec![0.0; fitted.network.hidden];
-    let own = metrics::score(test.iter().map(|e| (fitted.network.odds(&e.row, &mut layer), e.class)))?;
+    let own = metrics::score(test.iter().map(|e| (fitted.odds(&e.row, &mut layer), e.class)))?;
     let rates = fitted.base_rates.map(|rate| rate as f32);
     Some((own, metrics::score(test.iter().map(|e| (rates, e.class)))?))
 }

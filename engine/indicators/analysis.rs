@@ -2,15 +2,16 @@
 
 use crate::bars::{Bars, Closings, Counts, TakenBack};
 use crate::candle::Candle;
-use crate::features::{self, FEATURES, Row};
+use crate::features::{self, ChainSigns, FEATURES, Made, Missing, Row};
 use crate::grid::Day;
 use crate::set::IndicatorSet;
+use crate::state::{StateFault, open, seal};
 use crate::table::periods;
 use market::quote::{Bar, Quote, SaleRule, Timeframe, Trade};
 use market::{Price, Timestamp};
 
 /// The timeframes whose bar closed: bit `i` stands for `Timeframe::ALL[i]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Closed(pub u16);
 
 impl Closed {
@@ -33,17 +34,22 @@ impl Closed {
     }
 }
 
+/// Layout of a saved analysis: raised whenever what is in it changes.
+const LAYOUT: u32 = 1;
+
 /// What the closing of bars changes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Board {
     sets: Vec<IndicatorSet>,
-    /// The row of the bar that closed last, by timeframe, with its number of missing values.
-    rows: [(Row, u32); Timeframe::COUNT],
+    /// The row of the bar that closed last, by timeframe.
+    rows: [Made; Timeframe::COUNT],
     closed: Closed,
+    /// What the chain said last; a rebuilt session goes on with it.
+    chain: ChainSigns,
 }
 
 impl Board {
-    /// Becomes a copy of another without allocating.
+    /// Becomes a copy of another, but for the chain, without allocating.
     fn copy(&mut self, other: &Self) {
         self.sets.clone_from(&other.sets);
         self.rows = other.rows;
@@ -56,7 +62,7 @@ impl Closings for Board {
         let index = timeframe.index();
         let candle = Candle::from_bar(bar, day.session.date.days());
         let set = &mut self.sets[index];
-        self.rows[index] = features::row(timeframe, set, &candle, clock(timeframe, bar, day));
+        self.rows[index] = features::fill(timeframe, set, &candle, clock(timeframe, bar, day), &self.chain);
         set.update(&candle);
         self.closed.0 |= 1 << index;
     }
@@ -74,7 +80,7 @@ pub struct Analysis {
     /// The board as it was when the session began: where a repair starts again.
     morning: Board,
     is_torn: bool,
-    rows: [(Row, u32); Timeframe::COUNT],
+    rows: [Made; Timeframe::COUNT],
     /// The revision of the bars each row was made from.
     made_from: [u64; Timeframe::COUNT],
     spot: Option<Price>,
@@ -84,18 +90,18 @@ pub struct Analysis {
 impl Analysis {
     /// Nothing known yet.
     pub fn new() -> Self {
-        let empty = ([0.0; FEATURES], FEATURES as u32);
         let board = Board {
             sets: Timeframe::ALL.iter().map(|timeframe| IndicatorSet::new(periods(*timeframe))).collect(),
-            rows: [empty; Timeframe::COUNT],
+            rows: [Made::NOTHING; Timeframe::COUNT],
             closed: Closed::NONE,
+            chain: ChainSigns::default(),
         };
         Self {
             bars: Bars::new(),
             morning: board.clone(),
             board,
             is_torn: false,
-            rows: [empty; Timeframe::COUNT],
+            rows: [Made::NOTHING; Timeframe::COUNT],
             made_from: [0; Timeframe::COUNT],
             spot: None,
             spot_at: Timestamp::MIN,
@@ -214,7 +220,7 @@ impl Analysis {
             self.made_from[index] = revision;
             self.rows[index] = self.make_row(timeframe);
         }
-        &self.rows[index].0
+        &self.rows[index].row
     }
 
     /// The closed minutes of the session that were heard or repaired, not given by history.
@@ -224,13 +230,51 @@ impl Analysis {
 
     /// The row of the bar of a timeframe that closed last, with the number of its missing values.
     pub fn closed_features(&self, timeframe: Timeframe) -> (&Row, u32) {
-        let (row, missing) = &self.board.rows[timeframe.index()];
-        (row, *missing)
+        let made = &self.board.rows[timeframe.index()];
+        (&made.row, made.missing.of_market())
     }
 
-    /// How many values of the row last asked for could not be known and stand at their neutral 0.
+    /// How many of the bars' values in the row last asked for could not be known and stand at their neutral 0; the
+    /// chain's are not counted ([`Analysis::missing_values`] knows them too).
     pub fn missing(&self, timeframe: Timeframe) -> u32 {
-        self.rows[timeframe.index()].1
+        self.missing_values(timeframe).of_market()
+    }
+
+    /// Which values of the row last asked for could not be known.
+    pub fn missing_values(&self, timeframe: Timeframe) -> Missing {
+        self.rows[timeframe.index()].missing
+    }
+
+    /// Takes what the option chain says now; it stays in all rows until it says something else.
+    pub fn on_chain(&mut self, signs: ChainSigns) {
+        if self.board.chain != signs {
+            self.board.chain = signs;
+            self.made_from = [0; Timeframe::COUNT];
+        }
+    }
+
+    /// The whole state in bytes, at any moment, in the middle of a bar too: what [`Analysis::restore`] makes goes on
+    /// exactly as this one would. For snapshots and restarts; takes well under a millisecond.
+    pub fn save(&self) -> Vec<u8> {
+        let state = (&self.bars, &self.board, &self.morning, self.is_torn, self.spot, self.spot_at);
+        seal(LAYOUT, features::schema_digest(), &state)
+    }
+
+    /// An analysis out of what [`Analysis::save`] wrote.
+    ///
+    /// # Errors
+    /// Bytes that are foreign, cut or changed, of another layout, or of another feature schema: then seed from
+    /// history.
+    pub fn restore(bytes: &[u8]) -> Result<Self, StateFault> {
+        type State = (Bars, Board, Board, bool, Option<Price>, Timestamp);
+        let state: State = open("analysis", LAYOUT, features::schema_digest(), bytes)?;
+        let (bars, board, morning, is_torn, spot, spot_at) = state;
+        let (rows, made_from) = ([Made::NOTHING; Timeframe::COUNT], [0; Timeframe::COUNT]);
+        let mut analysis = Self { bars, board, morning, is_torn, rows, made_from, spot, spot_at };
+        if !is_torn {
+            Timeframe::ALL.iter().for_each(|timeframe| _ = analysis.features(*timeframe));
+        }
+        Ok(analysis)
     }
 
     /// Finished bars the indicators of a timeframe have taken.
@@ -258,14 +302,14 @@ impl Analysis {
         self.bars.counts()
     }
 
-    fn make_row(&self, timeframe: Timeframe) -> (Row, u32) {
+    fn make_row(&self, timeframe: Timeframe) -> Made {
         let index = timeframe.index();
         let Some(bar) = self.bars.forming(timeframe) else { return self.board.rows[index] };
         // Without a session only bars longer than a day can be forming, and they need neither date nor clock.
         let day = self.bars.day();
         let candle = Candle::from_bar(&bar, day.map_or(0, |day| day.session.date.days()));
         let clock = day.map_or(0.0, |day| clock(timeframe, &bar, day));
-        features::row(timeframe, &self.board.sets[index], &candle, clock)
+        features::fill(timeframe, &self.board.sets[index], &candle, clock, &self.board.chain)
     }
 
     #[inline]

@@ -231,15 +231,17 @@ impl Wma {
             tail_moments: none,
         }
     }
+}
 
-    fn turn(&mut self) {
-        let (mut sum, mut moment) = (0.0, 0.0);
-        for (tail, tail_moment) in self.tails.iter_mut().zip(&mut self.tail_moments).rev().skip(1) {
-            sum += *tail;
-            moment += sum;
-            (*tail, *tail_moment) = (sum, moment);
-        }
-        (self.at, self.is_warm, self.head, self.head_moment) = (0, true, 0.0, 0.0);
+/// Turns the values of a block into the sums and moments of its tails.
+#[cold]
+#[inline(never)]
+fn weigh_tails(block: &mut [f64], moments: &mut [f64]) {
+    let (mut sum, mut moment) = (0.0, 0.0);
+    for (tail, tail_moment) in block.iter_mut().zip(moments).rev().skip(1) {
+        sum += *tail;
+        moment += sum;
+        (*tail, *tail_moment) = (sum, moment);
     }
 }
 
@@ -262,7 +264,8 @@ impl Series for Wma {
         self.tails[self.at] = x;
         self.at += 1;
         if self.at + 1 == self.tails.len() {
-            self.turn();
+            weigh_tails(&mut self.tails, &mut self.tail_moments);
+            (self.at, self.is_warm, self.head, self.head_moment) = (0, true, 0.0, 0.0);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an indicator says about itself, and how one is made by name: see [`crate::table`] for all of them.
 
 use crate::candle::Candle;
-use crate::indicator::{Columns, Indicator, Values, batch};
+use crate::indicator::{Columns, Indicator, Values};
 use crate::state::{StateFault, digest, open, seal};
 use std::fmt::Debug;
 
@@ -283,7 +283,8 @@ where
             column.known.clear();
             column.known.resize(count, false);
         }
-        batch(self, bars, |at, values| values.store(at, out));
+        // By value: what the loop changes then lives in registers.
+        *self = I::Output::fill(self.clone(), bars, out);
     }
 
     fn save(&self, schema: u64) -> Vec<u8> {

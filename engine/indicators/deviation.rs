@@ -109,17 +109,18 @@ impl Cci {
     }
 }
 
-/// Sum of |x - middle|, in four lanes.
+/// Sum of the distances from the mean, in four lanes; the mean is told as the newest value and how far that is from
+/// it, which keeps the digits of small distances at a high price.
 #[inline]
-fn distances(values: &[f64], middle: f64) -> f64 {
+fn distances(values: &[f64], newest: f64, away: f64) -> f64 {
     let (fours, rest) = values.as_chunks::<4>();
     let mut lanes = [0.0; 4];
     for four in fours {
         for (lane, x) in lanes.iter_mut().zip(four) {
-            *lane += (x - middle).abs();
+            *lane += ((x - newest) + away).abs();
         }
     }
-    let rest: f64 = rest.iter().map(|x| (x - middle).abs()).sum();
+    let rest: f64 = rest.iter().map(|x| ((x - newest) + away).abs()).sum();
     (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
 }
 
@@ -131,7 +132,7 @@ impl Indicator for Cci {
         let x = candle.typical();
         let spread = self.moments.forming(x)?;
         let (earlier, later) = self.ring.others();
-        let sum = distances(earlier, spread.mean) + distances(later, spread.mean) + spread.away.abs();
+        let sum = distances(earlier, x, spread.away) + distances(later, x, spread.away) + spread.away.abs();
         let is_same = spread.away.abs() <= SAME * x.abs() || sum == 0.0;
         Some(if is_same { 0.0 } else { spread.away / (0.015 * (sum / spread.count)) })
     }

@@ -149,6 +149,38 @@ impl Missing {
     }
 }
 
+/// A row with what is missing of it.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "(Vec<f32>, Missing)", into = "(Vec<f32>, Missing)")]
+pub struct Made {
+    /// The values.
+    pub row: Row,
+    /// Which of them could not be known.
+    pub missing: Missing,
+}
+
+impl Made {
+    /// Nothing known yet.
+    pub const NOTHING: Self = Self { row: [0.0; FEATURES], missing: Missing::ALL };
+}
+
+impl From<Made> for (Vec<f32>, Missing) {
+    fn from(made: Made) -> Self {
+        (made.row.to_vec(), made.missing)
+    }
+}
+
+impl TryFrom<(Vec<f32>, Missing)> for Made {
+    type Error = String;
+
+    fn try_from((row, missing): (Vec<f32>, Missing)) -> Result<Self, String> {
+        let found = row.len();
+        let row =
+            Row::try_from(row.as_slice()).map_err(|_| format!("a row of {found} values, not {FEATURES}"))?;
+        Ok(Self { row, missing })
+    }
+}
+
 /// What the option chain says about its underlying; `None` where it does not. Numbers that are not finite or, in a
 /// ratio, not positive, count as missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -168,8 +200,8 @@ pub struct ChainSigns {
 /// The row of one timeframe if `candle` closed now, and how many of its market values could not be known.
 /// `clock` is where the bar starts within its session, -0.5 to 0.5. The chain's values are missing.
 pub fn row(timeframe: Timeframe, set: &IndicatorSet, candle: &Candle, clock: f64) -> (Row, u32) {
-    let (row, missing) = fill(timeframe, set, candle, clock, &ChainSigns::default());
-    (row, missing.of_market())
+    let made = fill(timeframe, set, candle, clock, &ChainSigns::default());
+    (made.row, made.missing.of_market())
 }
 
 /// The row of one timeframe if `candle` closed now, and which of its values could not be known.
@@ -179,7 +211,7 @@ pub fn fill(
     candle: &Candle,
     clock: f64,
     chain: &ChainSigns,
-) -> (Row, Missing) {
+) -> Made {
     let p = periods(timeframe);
     let atr = set.atr.forming(candle).filter(|atr| *atr > 0.0);
     let mut filled = Filled { values: [0.0; FEATURES], next: 0, missing: 0, per_atr: atr.map(f64::recip) };
@@ -193,7 +225,7 @@ pub fn fill(
     debug_assert_eq!(filled.next, MARKET_FEATURES);
     options(&mut filled, chain);
     debug_assert_eq!(filled.next, FEATURES);
-    (filled.values, Missing(filled.missing))
+    Made { row: filled.values, missing: Missing(filled.missing) }
 }
 
 #[inline]
@@ -294,7 +326,8 @@ struct Filled {
 }
 
 impl Filled {
-    #[inline]
+    // Always: then every place in the row is a constant.
+    #[inline(always)]
     fn push(&mut self, value: Option<f64>) {
         match value.filter(|v| v.is_finite()) {
             Some(value) => self.values[self.next] = value.clamp(-BOUND, BOUND) as f32,
@@ -303,7 +336,7 @@ impl Filled {
         self.next += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn in_atr(&mut self, dollars: Option<f64>) {
         let per_atr = self.per_atr;
         self.push(dollars.and_then(|dollars| Some(dollars * per_atr?)));
@@ -421,7 +454,7 @@ mod tests {
         let set = IndicatorSet::new(periods(Timeframe::Day1));
         let candle = Candle { open: 5.0, high: 5.0, low: 5.0, close: 5.0, ..Candle::default() };
         let chain = ChainSigns { iv_rank: Some(0.9), put_call_volume: Some(0.0), ..ChainSigns::default() };
-        let (row, missing) = fill(Timeframe::Day1, &set, &candle, 0.0, &chain);
+        let Made { row, missing } = fill(Timeframe::Day1, &set, &candle, 0.0, &chain);
         assert!((row[MARKET_FEATURES] - 0.4).abs() < 1e-6);
         let known: Vec<bool> = (MARKET_FEATURES..FEATURES).map(|at| !missing.has(at)).collect();
         assert_eq!(known, [true, false, false, false, false], "no ratio of zero");

@@ -10,16 +10,36 @@ pub trait Values: Copy + PartialEq + std::fmt::Debug {
     const COUNT: usize;
     /// Puts them into the first [`Values::COUNT`] places.
     fn put(self, out: &mut [Option<f64>]);
-    /// Puts them into the row `at` of their columns.
-    fn store(self, at: usize, columns: &mut [Column]);
+    /// Takes all bars into the indicator and puts its answers into their columns, which are as long as the bars.
+    fn fill<I: Indicator<Output = Self>>(indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I;
 }
 
-#[inline]
-fn store(at: usize, value: f64, column: &mut Column) {
-    if value.is_finite() {
-        column.values[at] = value;
-        column.known[at] = true;
+/// A column's places.
+struct Places<'a> {
+    values: &'a mut [f64],
+    known: &'a mut [bool],
+}
+
+impl<'a> Places<'a> {
+    fn of(column: &'a mut Column) -> Self {
+        Self { values: &mut column.values, known: &mut column.known }
     }
+
+    #[inline]
+    fn put(&mut self, at: usize, value: f64) {
+        if value.is_finite() {
+            self.values[at] = value;
+            self.known[at] = true;
+        }
+    }
+}
+
+/// One place for each output; columns that are not there are empty.
+fn places<const N: usize>(columns: &mut [Column]) -> [Places<'_>; N] {
+    let mut columns = columns.iter_mut();
+    std::array::from_fn(|_| {
+        columns.next().map_or(Places { values: &mut [], known: &mut [] }, |column| Places::of(column))
+    })
 }
 
 impl Values for f64 {
@@ -30,9 +50,10 @@ impl Values for f64 {
         out[0] = Some(self);
     }
 
-    #[inline]
-    fn store(self, at: usize, columns: &mut [Column]) {
-        store(at, self, &mut columns[0]);
+    fn fill<I: Indicator<Output = Self>>(mut indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I {
+        let [mut place] = places(columns);
+        batch(&mut indicator, bars, |at, value| place.put(at, value));
+        indicator
     }
 }
 
@@ -46,11 +67,14 @@ impl<const N: usize> Values for [f64; N] {
         }
     }
 
-    #[inline]
-    fn store(self, at: usize, columns: &mut [Column]) {
-        for (column, value) in columns.iter_mut().zip(self) {
-            store(at, value, column);
-        }
+    fn fill<I: Indicator<Output = Self>>(mut indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I {
+        let mut places: [Places<'_>; N] = places(columns);
+        batch(&mut indicator, bars, |at, values| {
+            for (place, value) in places.iter_mut().zip(values) {
+                place.put(at, value);
+            }
+        });
+        indicator
     }
 }
 
@@ -62,13 +86,16 @@ impl<const N: usize> Values for [Option<f64>; N] {
         out[..N].copy_from_slice(&self);
     }
 
-    #[inline]
-    fn store(self, at: usize, columns: &mut [Column]) {
-        for (column, value) in columns.iter_mut().zip(self) {
-            if let Some(value) = value {
-                store(at, value, column);
+    fn fill<I: Indicator<Output = Self>>(mut indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I {
+        let mut places: [Places<'_>; N] = places(columns);
+        batch(&mut indicator, bars, |at, values| {
+            for (place, value) in places.iter_mut().zip(values) {
+                if let Some(value) = value {
+                    place.put(at, value);
+                }
             }
-        }
+        });
+        indicator
     }
 }
 

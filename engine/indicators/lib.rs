@@ -25,11 +25,13 @@ pub mod hilbert;
 pub mod indicator;
 pub mod ledger;
 pub mod macd;
+pub mod memory;
 pub mod moments;
 pub mod momentum;
 pub mod part;
 pub mod periods;
 pub mod recent;
+pub mod scaling;
 pub mod session;
 pub mod set;
 pub mod splits;
@@ -46,15 +48,23 @@ pub mod window;
 #[cfg(test)]
 mod allocation_test;
 #[cfg(test)]
+mod analysis_test;
+#[cfg(test)]
 mod bars_test;
 #[cfg(test)]
 mod batch_test;
 #[cfg(test)]
 mod corrections_test;
 #[cfg(test)]
+mod docs_test;
+#[cfg(test)]
 mod folds_test;
 #[cfg(test)]
 mod golden_test;
+#[cfg(test)]
+mod naive_test;
+#[cfg(test)]
+mod property_test;
 
 pub use analysis::{Analysis, Closed};
 pub use features::FEATURES;

@@ -50,6 +50,9 @@ state! {
     pub struct Moments {
         at: usize,
         is_warm: bool,
+        /// Values in a whole window, and how many of it are the last block's, the newest not counted.
+        period: f64,
+        tails: f64,
         anchor: f64,
         head_sum: f64,
         head_squares: f64,
@@ -67,6 +70,8 @@ impl Moments {
         Self {
             at: 0,
             is_warm: false,
+            period: period as f64,
+            tails: (period - 1) as f64,
             anchor: 0.0,
             head_sum: 0.0,
             head_squares: 0.0,
@@ -85,14 +90,13 @@ impl Moments {
     /// Mean and deviations if `x` were the next value; `None` while there are fewer than `period`.
     #[inline]
     pub fn forming(&self, x: f64) -> Option<Spread> {
-        let period = self.tail_sums.len() - 1;
-        if !(self.is_warm || self.at + 1 == period) {
+        if !(self.is_warm || self.at + 2 == self.tail_sums.len()) {
             return None;
         }
         let anchor = if self.at == 0 { x } else { self.anchor };
         let step = x - anchor;
         let shift = self.tail_anchor - anchor;
-        let (count, tails) = (period as f64, (period - 1 - self.at) as f64);
+        let (count, tails) = (self.period, self.tails);
         let tail = self.tail_sums[self.at + 1];
         let moved = tails * shift;
         let sum = (self.head_sum + step) + (tail + moved);
@@ -120,8 +124,11 @@ impl Moments {
         }
         self.tail_sums[self.at] = x;
         self.at += 1;
+        self.tails -= 1.0;
         if self.at + 1 == self.tail_sums.len() {
-            self.turn();
+            self.tail_anchor = square_tails(&mut self.tail_sums, &mut self.tail_squares);
+            (self.at, self.is_warm, self.head_sum, self.head_squares) = (0, true, 0.0, 0.0);
+            self.tails = self.period - 1.0;
         }
     }
 
@@ -132,18 +139,21 @@ impl Moments {
         self.take(x);
         value
     }
+}
 
-    fn turn(&mut self) {
-        self.tail_anchor = self.tail_sums[self.at - 1];
-        let (mut sum, mut squares) = (0.0, 0.0);
-        for (tail, tail_squares) in self.tail_sums.iter_mut().zip(&mut self.tail_squares).rev().skip(1) {
-            let step = *tail - self.tail_anchor;
-            sum += step;
-            squares += step * step;
-            (*tail, *tail_squares) = (sum, squares);
-        }
-        (self.at, self.is_warm, self.head_sum, self.head_squares) = (0, true, 0.0, 0.0);
+/// Turns the values of a block into sums and squares of its tails, from the last value on; answers that value.
+#[cold]
+#[inline(never)]
+fn square_tails(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
+    let anchor = block[block.len() - 2];
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for (tail, tail_squares) in block.iter_mut().zip(tail_squares).rev().skip(1) {
+        let step = *tail - anchor;
+        sum += step;
+        squares += step * step;
+        (*tail, *tail_squares) = (sum, squares);
     }
+    anchor
 }
 
 /// A straight line through a window (least squares), bars counted from 0.
@@ -187,11 +197,12 @@ impl Trend {
         let m = &self.moments;
         let anchor = if m.at == 0 { x } else { m.anchor };
         let step = x - anchor;
-        let tails = (m.period() - 1 - m.at) as f64;
+        let tails = m.tails;
         // Places in the window: the tail's begin at 0, the head's after them.
         let head = (self.head_moment + m.at as f64 * step) + tails * (m.head_sum + step);
         let tail = self.tail_moments[m.at + 1] + (m.tail_anchor - anchor) * (tails * (tails - 1.0) / 2.0);
-        let sum = (spread.mean - anchor) * spread.count;
+        // Not from the mean itself: that is rounded at the level of the price.
+        let sum = (step - spread.away) * spread.count;
         let rise = (head + tail) - sum * ((spread.count - 1.0) / 2.0);
         let fit = if spread.squares > 0.0 { rise * rise / (self.spread * spread.squares) } else { 0.0 };
         Some(Line { slope: rise / self.spread, fit: if fit < 1.0 { fit } else { 1.0 } })
@@ -206,18 +217,20 @@ impl Trend {
         }
         self.moments.take(x);
         if self.moments.at == 0 {
-            self.turn();
+            moments_of_tails(&self.moments.tail_sums, &mut self.tail_moments);
+            self.head_moment = 0.0;
         }
     }
+}
 
-    fn turn(&mut self) {
-        let mut moment = 0.0;
-        // Every step back moves all later values one place on.
-        for at in (0..self.moments.period()).rev() {
-            moment += self.moments.tail_sums[at + 1];
-            self.tail_moments[at] = moment;
-        }
-        self.head_moment = 0.0;
+/// The moments of tails from their sums: every step back moves all later values one place on.
+#[cold]
+#[inline(never)]
+fn moments_of_tails(sums: &[f64], moments: &mut [f64]) {
+    let mut moment = 0.0;
+    for (sum, tail) in sums.iter().skip(1).zip(moments).rev() {
+        moment += sum;
+        *tail = moment;
     }
 }
 
@@ -279,7 +292,7 @@ impl Pairs {
         let (first, second) = (self.first.forming(x)?, self.second.forming(y)?);
         let (a, b) = (&self.first, &self.second);
         let (anchor_a, anchor_b) = if a.at == 0 { (x, y) } else { (a.anchor, b.anchor) };
-        let tails = (a.period() - 1 - a.at) as f64;
+        let tails = a.tails;
         let head = self.head_products + (x - anchor_a) * (y - anchor_b);
         let (shift_a, shift_b) = (a.tail_anchor - anchor_a, b.tail_anchor - anchor_b);
         let (sum_a, sum_b) = (a.tail_sums[a.at + 1], b.tail_sums[a.at + 1]);
@@ -300,17 +313,20 @@ impl Pairs {
         self.first.take(x);
         self.second.take(y);
         if self.first.at == 0 {
-            self.turn();
+            let anchors = (self.first.tail_anchor, self.second.tail_anchor);
+            product_tails(anchors, (&self.raw, &self.raw_second), &mut self.tail_products);
+            self.head_products = 0.0;
         }
     }
+}
 
-    fn turn(&mut self) {
-        let (a, b) = (self.first.tail_anchor, self.second.tail_anchor);
-        let mut products = 0.0;
-        for at in (0..self.raw.len()).rev() {
-            products += (self.raw[at] - a) * (self.raw_second[at] - b);
-            self.tail_products[at] = products;
-        }
-        self.head_products = 0.0;
+/// The products of a block's tails, from both anchors on.
+#[cold]
+#[inline(never)]
+fn product_tails(anchors: (f64, f64), raw: (&[f64], &[f64]), tails: &mut [f64]) {
+    let mut products = 0.0;
+    for ((x, y), tail) in raw.0.iter().zip(raw.1).zip(tails).rev() {
+        products += (x - anchors.0) * (y - anchors.1);
+        *tail = products;
     }
 }

@@ -74,7 +74,7 @@ const fn n(p: &[f64], at: usize) -> usize {
 
 /// Bars until what decays by `1 - factor` a bar is below 1e-9, with a margin for where it starts.
 fn fades(factor: f64) -> usize {
-    ((1e-9f64).ln() / (1.0 - factor).ln() * 1.15).ceil().max(1.0) as usize
+    ((1e-9f64).ln() / (1.0 - factor).ln() * 1.3).ceil().max(1.0) as usize
 }
 
 /// The same of an exponential average, of Wilder's, and of `depth` averages of each other.
@@ -751,7 +751,7 @@ static VOLATILITIES: [Declaration; 7] = [
         ],
         outputs: &[out("correl", Unit::Ratio)],
         warm_up: |_| 2,
-        memory: Memory::Fading(|p| 2 + fades(1.0 - p[0])),
+        memory: Memory::Fading(|p| 2 + fades(1.0 - p[0]) * 5 / 4),
         source: "RiskMetrics 1996, log returns, no mean",
         differences: "missing while one does not vary",
         rule: NO_RULE,

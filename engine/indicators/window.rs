@@ -96,14 +96,16 @@ impl Sum {
     pub fn with(&self, x: f64) -> f64 {
         self.tails[self.at + 1] + (self.head + x)
     }
+}
 
-    fn turn(&mut self) {
-        let mut sum = 0.0;
-        for tail in self.tails.iter_mut().rev().skip(1) {
-            sum += *tail;
-            *tail = sum;
-        }
-        (self.at, self.is_warm, self.head) = (0, true, 0.0);
+/// Turns the values of a block into the sums of its tails.
+#[cold]
+#[inline(never)]
+fn sum_tails(block: &mut [f64]) {
+    let mut sum = 0.0;
+    for tail in block.iter_mut().rev().skip(1) {
+        sum += *tail;
+        *tail = sum;
     }
 }
 
@@ -119,7 +121,8 @@ impl Series for Sum {
         self.tails[self.at] = x;
         self.at += 1;
         if self.at + 1 == self.tails.len() {
-            self.turn();
+            sum_tails(&mut self.tails);
+            (self.at, self.is_warm, self.head) = (0, true, 0.0);
         }
     }
 }
@@ -150,14 +153,16 @@ impl Highest {
         let tails = vec![f64::NEG_INFINITY; checked(period) + 1].into();
         Self { at: 0, is_warm: false, head: f64::NEG_INFINITY, tails }
     }
+}
 
-    fn turn(&mut self) {
-        let mut highest = f64::NEG_INFINITY;
-        for tail in self.tails.iter_mut().rev().skip(1) {
-            highest = larger(*tail, highest);
-            *tail = highest;
-        }
-        (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
+/// Turns the values of a block into the highest of its tails.
+#[cold]
+#[inline(never)]
+fn highest_tails(block: &mut [f64]) {
+    let mut highest = f64::NEG_INFINITY;
+    for tail in block.iter_mut().rev().skip(1) {
+        highest = larger(*tail, highest);
+        *tail = highest;
     }
 }
 
@@ -174,7 +179,8 @@ impl Series for Highest {
         self.tails[self.at] = x;
         self.at += 1;
         if self.at + 1 == self.tails.len() {
-            self.turn();
+            highest_tails(&mut self.tails);
+            (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
         }
     }
 }
@@ -256,19 +262,22 @@ impl HighestAgo {
         self.tails[self.at] = x;
         self.at += 1;
         if self.at + 1 == self.tails.len() {
-            self.turn();
+            highest_places(&mut self.tails, &mut self.tails_at);
+            (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
         }
     }
+}
 
-    fn turn(&mut self) {
-        let (mut highest, mut place) = (f64::NEG_INFINITY, 0);
-        for at in (0..self.at).rev() {
-            if self.tails[at] > highest {
-                (highest, place) = (self.tails[at], at as u32);
-            }
-            (self.tails[at], self.tails_at[at]) = (highest, place);
+/// Turns the values of a block into the highest of its tails and their places.
+#[cold]
+#[inline(never)]
+fn highest_places(block: &mut [f64], places: &mut [u32]) {
+    let (mut highest, mut place) = (f64::NEG_INFINITY, 0);
+    for (at, (tail, tail_at)) in block.iter_mut().zip(places).enumerate().rev().skip(1) {
+        if *tail > highest {
+            (highest, place) = (*tail, at as u32);
         }
-        (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
+        (*tail, *tail_at) = (highest, place);
     }
 }
 

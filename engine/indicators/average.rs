@@ -6,7 +6,7 @@ use crate::window::{Ring, Sum, checked};
 state! {
     /// Simple moving average: the mean of the last `period` values.
     pub struct Sma {
-        count: f64,
+        per_count: f64,
         sum: Sum,
     }
 }
@@ -14,14 +14,14 @@ state! {
 impl Sma {
     /// Over `period` values.
     pub fn new(period: usize) -> Self {
-        Self { count: period as f64, sum: Sum::new(period) }
+        Self { per_count: 1.0 / period as f64, sum: Sum::new(period) }
     }
 }
 
 impl Series for Sma {
     #[inline]
     fn forming(&self, x: f64) -> Option<f64> {
-        self.sum.forming(x).map(|sum| sum / self.count)
+        self.sum.forming(x).map(|sum| sum * self.per_count)
     }
 
     #[inline]
@@ -208,7 +208,10 @@ state! {
         is_warm: bool,
         head: f64,
         head_moment: f64,
-        weights: f64,
+        per_weights: f64,
+        /// Values of a window that are the last block's, the newest not counted.
+        tails_left: f64,
+        place: f64,
         /// Sums of the last block's tails; before `at` the running block's values.
         tails: Box<[f64]>,
         /// The same with the tail's first value counted once, the next twice and so on.
@@ -226,7 +229,9 @@ impl Wma {
             is_warm: false,
             head: 0.0,
             head_moment: 0.0,
-            weights: n * (n + 1.0) / 2.0,
+            per_weights: 2.0 / (n * (n + 1.0)),
+            tails_left: n - 1.0,
+            place: 1.0,
             tails: none.clone(),
             tail_moments: none,
         }
@@ -248,23 +253,24 @@ fn weigh_tails(block: &mut [f64], moments: &mut [f64]) {
 impl Series for Wma {
     #[inline]
     fn forming(&self, x: f64) -> Option<f64> {
-        let period = self.tails.len() - 1;
-        if !(self.is_warm || self.at + 1 == period) {
+        if !(self.is_warm || self.at + 2 == self.tails.len()) {
             return None;
         }
-        let (place, tails) = ((self.at + 1) as f64, (period - 1 - self.at) as f64);
-        let head = (self.head_moment + place * x) + tails * (self.head + x);
-        Some((self.tail_moments[self.at + 1] + head) / self.weights)
+        let head = (self.head_moment + self.place * x) + self.tails_left * (self.head + x);
+        Some((self.tail_moments[self.at + 1] + head) * self.per_weights)
     }
 
     #[inline]
     fn take(&mut self, x: f64) {
         self.head += x;
-        self.head_moment += (self.at + 1) as f64 * x;
+        self.head_moment += self.place * x;
+        self.place += 1.0;
+        self.tails_left -= 1.0;
         self.tails[self.at] = x;
         self.at += 1;
         if self.at + 1 == self.tails.len() {
             weigh_tails(&mut self.tails, &mut self.tail_moments);
+            (self.tails_left, self.place) = (self.place - 2.0, 1.0);
             (self.at, self.is_warm, self.head, self.head_moment) = (0, true, 0.0, 0.0);
         }
     }

@@ -37,9 +37,7 @@ impl<'a> Places<'a> {
 /// One place for each output; columns that are not there are empty.
 fn places<const N: usize>(columns: &mut [Column]) -> [Places<'_>; N] {
     let mut columns = columns.iter_mut();
-    std::array::from_fn(|_| {
-        columns.next().map_or(Places { values: &mut [], known: &mut [] }, |column| Places::of(column))
-    })
+    std::array::from_fn(|_| columns.next().map_or(Places { values: &mut [], known: &mut [] }, Places::of))
 }
 
 impl Values for f64 {

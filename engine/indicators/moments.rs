@@ -17,13 +17,15 @@ pub struct Spread {
     pub squares: f64,
     /// Values in the window.
     pub count: f64,
+    /// One over that.
+    pub per_count: f64,
 }
 
 impl Spread {
     /// Variance with divisor n.
     #[inline]
     pub fn variance(&self) -> f64 {
-        self.squares / self.count
+        self.squares * self.per_count
     }
 
     /// Standard deviation with divisor n.
@@ -52,6 +54,7 @@ state! {
         is_warm: bool,
         /// Values in a whole window, and how many of it are the last block's, the newest not counted.
         period: f64,
+        per_period: f64,
         tails: f64,
         anchor: f64,
         head_sum: f64,
@@ -71,6 +74,7 @@ impl Moments {
             at: 0,
             is_warm: false,
             period: period as f64,
+            per_period: 1.0 / period as f64,
             tails: (period - 1) as f64,
             anchor: 0.0,
             head_sum: 0.0,
@@ -102,13 +106,14 @@ impl Moments {
         let sum = (self.head_sum + step) + (tail + moved);
         let squares = (self.head_squares + step * step)
             + (self.tail_squares[self.at + 1] + shift * (2.0 * tail + moved));
-        let away = sum / count;
+        let away = sum * self.per_period;
         let squares = squares - sum * away;
         Some(Spread {
             mean: anchor + away,
             away: step - away,
             squares: if squares > 0.0 { squares } else { 0.0 },
             count,
+            per_count: self.per_period,
         })
     }
 
@@ -173,8 +178,9 @@ state! {
         head_moment: f64,
         /// The same of the last block's tails, places counted from the tail's first.
         tail_moments: Box<[f64]>,
-        /// Sum of squared distances of the bars from their middle.
+        /// Sum of squared distances of the bars from their middle, and one over it.
         spread: f64,
+        per_spread: f64,
     }
 }
 
@@ -187,6 +193,7 @@ impl Trend {
             head_moment: 0.0,
             tail_moments: vec![0.0; period + 1].into(),
             spread: n * (n * n - 1.0) / 12.0,
+            per_spread: 12.0 / (n * (n * n - 1.0)),
         }
     }
 
@@ -200,12 +207,12 @@ impl Trend {
         let tails = m.tails;
         // Places in the window: the tail's begin at 0, the head's after them.
         let head = (self.head_moment + m.at as f64 * step) + tails * (m.head_sum + step);
-        let tail = self.tail_moments[m.at + 1] + (m.tail_anchor - anchor) * (tails * (tails - 1.0) / 2.0);
+        let tail = self.tail_moments[m.at + 1] + (m.tail_anchor - anchor) * (tails * (tails - 1.0) * 0.5);
         // Not from the mean itself: that is rounded at the level of the price.
         let sum = (step - spread.away) * spread.count;
-        let rise = (head + tail) - sum * ((spread.count - 1.0) / 2.0);
+        let rise = (head + tail) - sum * ((spread.count - 1.0) * 0.5);
         let fit = if spread.squares > 0.0 { rise * rise / (self.spread * spread.squares) } else { 0.0 };
-        Some(Line { slope: rise / self.spread, fit: if fit < 1.0 { fit } else { 1.0 } })
+        Some(Line { slope: rise * self.per_spread, fit: if fit < 1.0 { fit } else { 1.0 } })
     }
 
     /// Takes a finished value.

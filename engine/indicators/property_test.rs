@@ -253,8 +253,9 @@ fn a_million_bars_leave_no_drift() {
     let mut walk = Walk::new(2_026, 1.0, true);
     let mut built: Vec<Built> = table::all().map(|d| d.of(vec![]).unwrap()).collect();
     // Most are fed in blocks of one bar in ten to keep a debug build quick; the sums that could drift get all.
-    let is_fed =
-        |name: &str, bar: usize| bar % 10 == 0 || bar + KEPT >= BARS || matches!(name, "obv" | "ad" | "sma");
+    let is_fed = |name: &str, bar: usize| {
+        bar.is_multiple_of(10) || bar + KEPT >= BARS || matches!(name, "obv" | "ad" | "sma")
+    };
     let (mut kept, mut obv) = (Vec::with_capacity(KEPT), 0i64);
     let mut last = f64::NEG_INFINITY;
     for bar in 0..BARS {

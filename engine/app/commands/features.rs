@@ -114,8 +114,9 @@ fn values<'a>(symbol: &'a Symbol, seen: &'a Seen<'a>) -> impl Iterator<Item = Va
         Value::Small(bar.trades),
         Value::Flag(bar.repaired),
     ];
-    let features = seen.row.iter().map(|value| Value::Maybe(Some(*value)));
-    head.into_iter().chain(features).chain([Value::Small(seen.missing)])
+    let features = seen.row.iter().enumerate();
+    let features = features.map(|(at, value)| Value::Maybe((!seen.missing.has(at)).then_some(*value)));
+    head.into_iter().chain(features).chain([Value::Small(seen.missing.count())])
 }
 
 /// What was done, for people.

@@ -21,7 +21,7 @@ const BARS: usize = 1_000_000;
 /// Bars that fit the first caches, columns and answers together.
 const NEAR: usize = 500;
 
-/// Times TA-Lib's C functions over the columns in the folder named; prints name and ns a bar, the best of five.
+/// Times TA-Lib's C functions over the columns in the folder named; prints name and ns a bar, the best of twelve.
 const PYTHON: &str = r#"
 import sys, time, numpy as np
 try:
@@ -51,7 +51,7 @@ if hasattr(t, 'SUPERTREND'):
 for name, call in calls.items():
     try:
         best = 1e9
-        for _ in range(5):
+        for _ in range(12):
             start = time.perf_counter(); call(); best = min(best, time.perf_counter() - start)
         print(name, best / len(c) * 1e9)
     except Exception as fault:
@@ -193,14 +193,15 @@ fn measure(market: &Market) -> Vec<Measured> {
     let mut out: Vec<Column> = Vec::new();
     let of_one = |declaration: &'static Declaration| {
         let mut warm = fresh(declaration);
-        let repeats = 400;
-        let update = best(9, NEAR * repeats, || {
+        let repeats = 40;
+        // Many short runs: on a busy machine some of them have it to themselves.
+        let update = best(60, NEAR * repeats, || {
             for _ in 0..repeats {
                 warm.batch(&near, &mut out);
                 black_box(&out);
             }
         });
-        let batch = best(5, BARS, || {
+        let batch = best(12, BARS, || {
             let mut built = fresh(declaration);
             built.batch(&far, &mut out);
             black_box(&out);
@@ -244,6 +245,16 @@ fn benches(c: &mut Criterion) {
     }
     let chain = ChainSigns::default();
     let mut at = 0;
+    let quiet = best(400, 20, || {
+        for _ in 0..20 {
+            at = (at + 1) % 1_000;
+            let candle = market.candle(500 + at);
+            for (timeframe, set) in Timeframe::ALL.iter().zip(&sets) {
+                black_box(features::fill(*timeframe, set, &candle, 0.25, &chain));
+            }
+        }
+    });
+    println!("forming rows of ten timeframes, quietest run: {quiet:.0} ns a tick");
     c.bench_function("features/forming_rows_of_ten_timeframes", |b| {
         b.iter(|| {
             at = (at + 1) % 1_000;

@@ -19,12 +19,12 @@ impl Sma {
 }
 
 impl Series for Sma {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.sum.forming(x).map(|sum| sum * self.per_count)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.sum.take(x);
     }
@@ -50,14 +50,14 @@ impl Ema {
     }
 
     /// The average of the finished values.
-    #[inline]
+    #[inline(always)]
     pub fn value(&self) -> Option<f64> {
         (self.waits == 0).then_some(self.held)
     }
 }
 
 impl Series for Ema {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         match self.waits {
             0 => Some(self.held + (x - self.held) * self.factor),
@@ -66,7 +66,7 @@ impl Series for Ema {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         if self.waits == 0 {
             self.held += (x - self.held) * self.factor;
@@ -91,7 +91,7 @@ impl EmaChain {
     }
 
     /// The first `N` links' answers if `x` were next, as far as they know one.
-    #[inline]
+    #[inline(always)]
     pub fn forming<const N: usize>(&self, x: f64) -> [Option<f64>; N] {
         let mut answers = [None; N];
         let mut input = Some(x);
@@ -103,7 +103,7 @@ impl EmaChain {
     }
 
     /// Takes a finished value into the first `N` links.
-    #[inline]
+    #[inline(always)]
     pub fn take<const N: usize>(&mut self, x: f64) {
         let mut input = x;
         for link in &mut self.links[..N] {
@@ -132,13 +132,13 @@ impl Dema {
 }
 
 impl Series for Dema {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let [one, two] = self.chain.forming::<2>(x);
         Some(2.0 * one? - two?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.chain.take::<2>(x);
     }
@@ -159,13 +159,13 @@ impl Tema {
 }
 
 impl Series for Tema {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let [one, two, three] = self.chain.forming::<3>(x);
         Some(3.0 * one? - 3.0 * two? + three?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.chain.take::<3>(x);
     }
@@ -187,14 +187,14 @@ impl Trix {
 }
 
 impl Series for Trix {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let last = self.last?;
         let [_, _, three] = self.chain.forming::<3>(x);
         Some(if last == 0.0 { 0.0 } else { (three? / last - 1.0) * 100.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.chain.take::<3>(x);
         self.last = self.chain.links[2].value();
@@ -251,7 +251,7 @@ fn weigh_tails(block: &mut [f64], moments: &mut [f64]) {
 }
 
 impl Series for Wma {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         if !(self.is_warm || self.at + 2 == self.tails.len()) {
             return None;
@@ -260,7 +260,7 @@ impl Series for Wma {
         Some((self.tail_moments[self.at + 1] + head) * self.per_weights)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.head += x;
         self.head_moment += self.place * x;
@@ -291,19 +291,19 @@ impl Hull {
         Self { short: Wma::new(period / 2), long: Wma::new(period), last: Wma::new(period.isqrt()) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn raw(&self, x: f64) -> Option<f64> {
         Some(2.0 * self.short.forming(x)? - self.long.forming(x)?)
     }
 }
 
 impl Series for Hull {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.last.forming(self.raw(x)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         if let Some(raw) = self.raw(x) {
             self.last.take(raw);
@@ -336,7 +336,7 @@ impl Kama {
 }
 
 impl Series for Kama {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let (old, last) = (self.ring.oldest()?, self.last?);
         let (path, way) = (self.path.forming((x - last).abs())?, x - old);
@@ -345,7 +345,7 @@ impl Series for Kama {
         Some(self.held + (x - self.held) * (root * root))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         // Until its first answer the average is the last value.
         self.held = self.forming(x).unwrap_or(x);

@@ -24,7 +24,7 @@ impl Bollinger {
 
     /// Place of `close` between the bands (0 at the lower, 1 at the upper; `None` when they touch), their distance
     /// in dollars, and the middle.
-    #[inline]
+    #[inline(always)]
     pub fn place(&self, close: f64) -> Option<(Option<f64>, f64, f64)> {
         let spread = self.moments.forming(close)?;
         let deviation = spread.population();
@@ -37,14 +37,14 @@ impl Bollinger {
 impl Indicator for Bollinger {
     type Output = [f64; 3];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 3]> {
         let spread = self.moments.forming(candle.close)?;
         let deviation = spread.population();
         Some([spread.mean + self.above * deviation, spread.mean, spread.mean - self.below * deviation])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.moments.take(candle.close);
     }
@@ -65,12 +65,12 @@ impl PercentB {
 }
 
 impl Series for PercentB {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.bands.place(x)?.0
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.bands.moments.take(x);
     }
@@ -91,13 +91,13 @@ impl BandWidth {
 }
 
 impl Series for BandWidth {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let (_, width, middle) = self.bands.place(x)?;
         (middle != 0.0).then(|| width / middle)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.bands.moments.take(x);
     }
@@ -117,7 +117,7 @@ impl Donchian {
         Self { high: Highest::new(period), low: Lowest::new(period) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn middle(&self, candle: &Candle) -> Option<f64> {
         self.forming(candle).map(|[_, middle, _]| middle)
     }
@@ -126,13 +126,13 @@ impl Donchian {
 impl Indicator for Donchian {
     type Output = [f64; 3];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 3]> {
         let (high, low) = (self.high.forming(candle.high)?, self.low.forming(candle.low)?);
         Some([high, (high + low) / 2.0, low])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.high.take(candle.high);
         self.low.take(candle.low);
@@ -160,14 +160,14 @@ impl Keltner {
 impl Indicator for Keltner {
     type Output = [f64; 3];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 3]> {
         let middle = self.middle.forming(self.source.of(candle)?)?;
         let reach = self.reach * self.atr.forming(candle)?;
         Some([middle + reach, middle, middle - reach])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(x) = self.source.of(candle) {
             self.middle.take(x);
@@ -200,7 +200,7 @@ impl Ichimoku {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn spans(&self, candle: &Candle) -> (Option<f64>, Option<f64>) {
         let middle = |t: f64, k: f64| (t + k) / 2.0;
         let span_a = self.tenkan.middle(candle).zip(self.kijun.middle(candle)).map(|(t, k)| middle(t, k));
@@ -211,14 +211,14 @@ impl Ichimoku {
 impl Indicator for Ichimoku {
     type Output = [Option<f64>; 6];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[Option<f64>; 6]> {
         let (span_a, span_b) = self.spans(candle);
         let lines = [self.tenkan.middle(candle), self.kijun.middle(candle)];
         Some([lines[0], lines[1], span_a, span_b, self.span_a.oldest(), self.span_b.oldest()])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         let (span_a, span_b) = self.spans(candle);
         if let Some(span) = span_a {

@@ -21,12 +21,12 @@ impl Deviation {
 }
 
 impl Series for Deviation {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.moments.forming(x).map(|spread| self.factor * spread.population())
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.moments.take(x);
     }
@@ -47,12 +47,12 @@ impl Variance {
 }
 
 impl Series for Variance {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.moments.forming(x).map(|spread| spread.variance())
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.moments.take(x);
     }
@@ -74,7 +74,7 @@ impl ZScore {
 }
 
 impl Series for ZScore {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let spread = self.moments.forming(x)?;
         if self.is_sample {
@@ -84,7 +84,7 @@ impl Series for ZScore {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.moments.take(x);
     }
@@ -111,7 +111,7 @@ impl Cci {
 
 /// Sum of the distances from the mean, in four lanes; the mean is told as the newest value and how far that is from
 /// it, which keeps the digits of small distances at a high price.
-#[inline]
+#[inline(always)]
 fn distances(values: &[f64], newest: f64, away: f64) -> f64 {
     let (fours, rest) = values.as_chunks::<4>();
     let mut lanes = [0.0; 4];
@@ -127,7 +127,7 @@ fn distances(values: &[f64], newest: f64, away: f64) -> f64 {
 impl Indicator for Cci {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let x = candle.typical();
         let spread = self.moments.forming(x)?;
@@ -137,7 +137,7 @@ impl Indicator for Cci {
         Some(if is_same { 0.0 } else { spread.away / (0.015 * (sum / spread.count)) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         let x = candle.typical();
         self.ring.take(x);
@@ -163,13 +163,13 @@ impl Correlation {
 impl Indicator for Correlation {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (x, y) = (self.sources.0.of(candle)?, self.sources.1.of(candle)?);
         self.pairs.forming(x, y).map(|together| together.correlation().unwrap_or(0.0))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let (Some(x), Some(y)) = (self.sources.0.of(candle), self.sources.1.of(candle)) {
             self.pairs.take(x, y);
@@ -192,7 +192,7 @@ impl Beta {
         Self { sources: (first, second), last: None, pairs: Pairs::new(period) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn returns(&self, candle: &Candle) -> Option<(f64, f64)> {
         let (x, y) = (self.sources.0.of(candle)?, self.sources.1.of(candle)?);
         let (last_x, last_y) = self.last?;
@@ -204,13 +204,13 @@ impl Beta {
 impl Indicator for Beta {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (x, y) = self.returns(candle)?;
         self.pairs.forming(x, y).map(|together| together.slope().unwrap_or(0.0))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some((x, y)) = self.returns(candle) {
             self.pairs.take(x, y);

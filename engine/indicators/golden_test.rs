@@ -158,21 +158,25 @@ fn of_column(series: &str, column: &str) -> (Built, usize) {
         "zscore_pop" => ("zscore", 0, &[0.0]),
         "zscore_smp" => ("zscore", 0, &[1.0]),
         "vr" => ("variance_ratio", 0, &[]),
-        "ichi_tenkan" => ("ichimoku", 0, &[]),
-        "ichi_kijun" => ("ichimoku", 1, &[]),
-        "ichi_spanA_raw" => ("ichimoku", 2, &[]),
-        "ichi_spanB_raw" => ("ichimoku", 3, &[]),
-        "ichi_spanA_shifted" => ("ichimoku", 4, &[]),
-        "ichi_spanB_shifted" => ("ichimoku", 5, &[]),
-        "supertrend" => ("supertrend", 0, &[]),
-        "supertrend_dir" => ("supertrend", 1, &[]),
-        "supertrend_upper" => ("supertrend", 2, &[]),
-        "supertrend_lower" => ("supertrend", 3, &[]),
+        words if words.starts_with("ichi") => ("ichimoku", chart_line(words), &[]),
+        words if words.starts_with("supertrend") => ("supertrend", chart_line(words), &[]),
         _ => (words[0], 0, &[]),
     };
     numbers.extend(more);
     let built = table::find(name).and_then(|declaration| declaration.of(numbers));
     (built.unwrap_or_else(|fault| panic!("{column}: {fault}")), output)
+}
+
+/// The output of a chart's line.
+fn chart_line(words: &str) -> usize {
+    match words {
+        "ichi_kijun" | "supertrend_dir" => 1,
+        "ichi_spanA_raw" | "supertrend_upper" => 2,
+        "ichi_spanB_raw" | "supertrend_lower" => 3,
+        "ichi_spanA_shifted" => 4,
+        "ichi_spanB_shifted" => 5,
+        _ => 0,
+    }
 }
 
 fn unpacked(file: &str) -> String {

@@ -49,6 +49,7 @@ state! {
         source: Source,
         bars: u32,
         next: usize,
+        /// The last prices, written twice, so that any stretch of them lies in one piece.
         recent: Box<[f64]>,
         cycle: Cycle,
     }
@@ -72,13 +73,22 @@ impl HilbertTrend {
             smooth_period: 0.0,
             trends: [0.0; 3],
         };
-        Self { source, bars: 0, next: 0, recent: vec![0.0; CYCLE].into(), cycle }
+        Self { source, bars: 0, next: 0, recent: vec![0.0; 2 * CYCLE].into(), cycle }
     }
 
     /// The mean of `x` and the prices before it, `count` in all.
     fn mean(&self, x: f64, count: usize) -> f64 {
-        let earlier = (1..count).map(|ago| self.recent[(self.next + CYCLE - ago) % CYCLE]);
-        if count > 0 { earlier.fold(x, |sum, x| sum + x) / count as f64 } else { 0.0 }
+        let Some(before) = count.checked_sub(1) else { return 0.0 };
+        let end = self.next + CYCLE;
+        let (fours, rest) = self.recent[end - before..end].as_chunks::<4>();
+        let mut lanes = [0.0; 4];
+        for four in fours {
+            for (lane, x) in lanes.iter_mut().zip(four) {
+                *lane += x;
+            }
+        }
+        let rest = rest.iter().fold(x, |sum, x| sum + x);
+        ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest) / count as f64
     }
 
     /// The cycle after a bar and the bar's trend.
@@ -146,6 +156,7 @@ impl Indicator for HilbertTrend {
         let (cycle, trend) = self.next(x);
         self.cycle = cycle;
         self.recent[self.next] = x;
+        self.recent[self.next + CYCLE] = x;
         self.next = (self.next + 1) % CYCLE;
         self.bars = self.bars.saturating_add(1);
         (self.bars > FIRST).then_some(trend)

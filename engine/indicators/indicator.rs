@@ -1,5 +1,8 @@
 //! The one face of every indicator: [`Indicator`] on bars, [`Series`] on plain values, and [`Columns`] for many bars
 //! at once.
+//!
+//! What runs for every bar is marked `inline(always)`: left to itself the compiler keeps calls that hand answers over
+//! through memory, which costs more than the arithmetic.
 
 use crate::candle::Candle;
 use crate::declaration::Column;
@@ -25,7 +28,7 @@ impl<'a> Places<'a> {
         Self { values: &mut column.values, known: &mut column.known }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, at: usize, value: f64) {
         if value.is_finite() {
             self.values[at] = value;
@@ -43,7 +46,7 @@ fn places<const N: usize>(columns: &mut [Column]) -> [Places<'_>; N] {
 impl Values for f64 {
     const COUNT: usize = 1;
 
-    #[inline]
+    #[inline(always)]
     fn put(self, out: &mut [Option<f64>]) {
         out[0] = Some(self);
     }
@@ -58,7 +61,7 @@ impl Values for f64 {
 impl<const N: usize> Values for [f64; N] {
     const COUNT: usize = N;
 
-    #[inline]
+    #[inline(always)]
     fn put(self, out: &mut [Option<f64>]) {
         for (out, value) in out.iter_mut().zip(self) {
             *out = Some(value);
@@ -79,7 +82,7 @@ impl<const N: usize> Values for [f64; N] {
 impl<const N: usize> Values for [Option<f64>; N] {
     const COUNT: usize = N;
 
-    #[inline]
+    #[inline(always)]
     fn put(self, out: &mut [Option<f64>]) {
         out[..N].copy_from_slice(&self);
     }
@@ -110,7 +113,7 @@ pub trait Indicator {
     fn take(&mut self, candle: &Candle);
 
     /// Takes a finished bar; answers as [`Indicator::forming`] would have.
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, candle: &Candle) -> Option<Self::Output> {
         let value = self.forming(candle);
         self.take(candle);
@@ -127,7 +130,7 @@ pub trait Series {
     fn take(&mut self, x: f64);
 
     /// Takes a finished value; answers as [`Series::forming`] would have.
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, x: f64) -> Option<f64> {
         let value = self.forming(x);
         self.take(x);
@@ -152,12 +155,12 @@ impl<S: Clone> Clone for OnClose<S> {
 impl<S: Series> Indicator for OnClose<S> {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.0.forming(candle.close)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.0.take(candle.close);
     }
@@ -199,7 +202,7 @@ impl Columns<'_> {
 
 /// Takes all bars in one go, as [`Indicator::update`] would one by one; `take` hears every known answer with the
 /// index of its bar.
-#[inline]
+#[inline(always)]
 pub fn batch<I: Indicator>(indicator: &mut I, bars: &Columns<'_>, mut take: impl FnMut(usize, I::Output)) {
     let count = bars.len();
     let cut = |column: &'_ [f64]| column.len() >= count;

@@ -24,7 +24,7 @@ impl Macd {
         Self { waits: slow - fast, fast: Ema::new(fast), slow: Ema::new(slow), signal: Ema::new(signal) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn line(&self, close: f64) -> Option<f64> {
         let slow = self.slow.forming(close)?;
         Some(self.fast.forming(close)? - slow)
@@ -34,14 +34,14 @@ impl Macd {
 impl Indicator for Macd {
     type Output = [f64; 3];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 3]> {
         let line = self.line(candle.close)?;
         let signal = self.signal.forming(line)?;
         Some([line, signal, line - signal])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(line) = self.line(candle.close) {
             self.signal.take(line);
@@ -73,7 +73,7 @@ impl Ppo {
 }
 
 impl Series for Ppo {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let (fast, slow) = if self.is_exponential {
             (self.emas[0].forming(x)?, self.emas[1].forming(x)?)
@@ -83,7 +83,7 @@ impl Series for Ppo {
         Some(if slow == 0.0 { 0.0 } else { (fast - slow) / slow * 100.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         if self.is_exponential {
             self.emas.iter_mut().for_each(|ema| ema.take(x));

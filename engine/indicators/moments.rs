@@ -4,7 +4,7 @@
 //! an anchor that lies in the window itself (the newest value of the old block, the first of the new), so that
 //! a price of a billion moving by cents keeps its digits, and a value that left leaves no trace.
 
-use crate::window::checked;
+use crate::window::{checked, tails_of};
 
 /// Mean and squared deviations of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,25 +23,25 @@ pub struct Spread {
 
 impl Spread {
     /// Variance with divisor n.
-    #[inline]
+    #[inline(always)]
     pub fn variance(&self) -> f64 {
         self.squares * self.per_count
     }
 
     /// Standard deviation with divisor n.
-    #[inline]
+    #[inline(always)]
     pub fn population(&self) -> f64 {
         self.variance().sqrt()
     }
 
     /// Variance with divisor n - 1; 0 for a single value.
-    #[inline]
+    #[inline(always)]
     pub fn sample_variance(&self) -> f64 {
         self.squares / if self.count > 2.0 { self.count - 1.0 } else { 1.0 }
     }
 
     /// How many population deviations the newest value lies from the mean; `None` when nothing deviates.
-    #[inline]
+    #[inline(always)]
     pub fn score(&self) -> Option<f64> {
         (self.squares > 0.0).then(|| self.away / self.population())
     }
@@ -86,13 +86,13 @@ impl Moments {
     }
 
     /// Values in a whole window.
-    #[inline]
+    #[inline(always)]
     pub fn period(&self) -> usize {
         self.tail_sums.len() - 1
     }
 
     /// Mean and deviations if `x` were the next value; `None` while there are fewer than `period`.
-    #[inline]
+    #[inline(always)]
     pub fn forming(&self, x: f64) -> Option<Spread> {
         if !(self.is_warm || self.at + 2 == self.tail_sums.len()) {
             return None;
@@ -118,7 +118,7 @@ impl Moments {
     }
 
     /// Takes a finished value.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64) {
         if self.at == 0 {
             (self.anchor, self.head_sum, self.head_squares) = (x, 0.0, 0.0);
@@ -138,7 +138,7 @@ impl Moments {
     }
 
     /// Takes a finished value; answers as [`Moments::forming`] would have.
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, x: f64) -> Option<Spread> {
         let value = self.forming(x);
         self.take(x);
@@ -150,9 +150,18 @@ impl Moments {
 #[cold]
 #[inline(never)]
 fn square_tails(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
-    let anchor = block[block.len() - 2];
+    let count = block.len() - 1;
+    let anchor = block[count - 1];
     let (mut sum, mut squares) = (0.0, 0.0);
-    for (tail, tail_squares) in block.iter_mut().zip(tail_squares).rev().skip(1) {
+    let (rest, fours) = block[..count].as_rchunks_mut::<4>();
+    let (rest_squares, fours_squares) = tail_squares[..count].as_rchunks_mut::<4>();
+    for (four, four_squares) in fours.iter_mut().zip(fours_squares).rev() {
+        let steps = four.map(|x| x - anchor);
+        *four_squares = tails_of(steps.map(|step| step * step), squares, |a, b| a + b);
+        *four = tails_of(steps, sum, |a, b| a + b);
+        (sum, squares) = (four[0], four_squares[0]);
+    }
+    for (tail, tail_squares) in rest.iter_mut().zip(rest_squares).rev() {
         let step = *tail - anchor;
         sum += step;
         squares += step * step;
@@ -198,7 +207,7 @@ impl Trend {
     }
 
     /// The line if `x` were the next value.
-    #[inline]
+    #[inline(always)]
     pub fn forming(&self, x: f64) -> Option<Line> {
         let spread = self.moments.forming(x)?;
         let m = &self.moments;
@@ -216,7 +225,7 @@ impl Trend {
     }
 
     /// Takes a finished value.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64) {
         let at = self.moments.at;
         if at > 0 {
@@ -267,14 +276,14 @@ pub struct Together {
 
 impl Together {
     /// Pearson's correlation; `None` when one of them does not vary.
-    #[inline]
+    #[inline(always)]
     pub fn correlation(&self) -> Option<f64> {
         let root = self.first.squares.sqrt() * self.second.squares.sqrt();
         (root > 0.0).then(|| (self.products / root).clamp(-1.0, 1.0))
     }
 
     /// Slope of the second on the first; `None` when the first does not vary.
-    #[inline]
+    #[inline(always)]
     pub fn slope(&self) -> Option<f64> {
         (self.first.squares > 0.0).then(|| self.products / self.first.squares)
     }
@@ -294,7 +303,7 @@ impl Pairs {
     }
 
     /// Both spreads and their products if `x` and `y` were next.
-    #[inline]
+    #[inline(always)]
     pub fn forming(&self, x: f64, y: f64) -> Option<Together> {
         let (first, second) = (self.first.forming(x)?, self.second.forming(y)?);
         let (a, b) = (&self.first, &self.second);
@@ -310,7 +319,7 @@ impl Pairs {
     }
 
     /// Takes a finished pair.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64, y: f64) {
         let at = self.first.at;
         if at > 0 {

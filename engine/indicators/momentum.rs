@@ -20,12 +20,12 @@ impl Mom {
 }
 
 impl Series for Mom {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         Some(x - self.ring.oldest()?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.ring.take(x);
     }
@@ -46,13 +46,13 @@ impl Roc {
 }
 
 impl Series for Roc {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let old = self.ring.oldest()?;
         Some(if old == 0.0 { 0.0 } else { (x / old - 1.0) * 100.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.ring.take(x);
     }
@@ -67,6 +67,13 @@ state! {
     }
 }
 
+/// A change as gain and loss, exactly, without a branch on its sign: that is a coin's toss to the processor.
+#[inline(always)]
+fn sides(change: f64) -> (f64, f64) {
+    let size = change.abs();
+    ((size + change) * 0.5, (size - change) * 0.5)
+}
+
 impl Strength {
     /// Over `period` changes.
     pub fn new(period: usize) -> Self {
@@ -74,15 +81,15 @@ impl Strength {
     }
 
     /// Average gain and loss if `x` were the next value; neither is negative.
-    #[inline]
+    #[inline(always)]
     pub fn forming(&self, x: f64) -> Option<(f64, f64)> {
-        let change = x - self.last?;
-        Some((self.gain.forming(larger(change, 0.0))?, self.loss.forming(larger(-change, 0.0))?))
+        let (gain, loss) = sides(x - self.last?);
+        Some((self.gain.forming(gain)?, self.loss.forming(loss)?))
     }
 
     /// Gain as a share of both less a half, and 0 when nothing moved: what a feature row takes, where a flat market
     /// is neutral.
-    #[inline]
+    #[inline(always)]
     pub fn balance(&self, x: f64) -> Option<f64> {
         let (gain, loss) = self.forming(x)?;
         let sum = gain + loss;
@@ -90,12 +97,12 @@ impl Strength {
     }
 
     /// Takes a finished value.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64) {
         if let Some(last) = self.last {
-            let change = x - last;
-            self.gain.take(larger(change, 0.0));
-            self.loss.take(larger(-change, 0.0));
+            let (gain, loss) = sides(x - last);
+            self.gain.take(gain);
+            self.loss.take(loss);
         }
         self.last = Some(x);
     }
@@ -116,14 +123,14 @@ impl Rsi {
 }
 
 impl Series for Rsi {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let (gain, loss) = self.strength.forming(x)?;
         let sum = gain + loss;
         Some(if sum > 0.0 { 100.0 * (gain / sum) } else { 0.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.strength.take(x);
     }
@@ -144,14 +151,14 @@ impl Cmo {
 }
 
 impl Series for Cmo {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let (gain, loss) = self.strength.forming(x)?;
         let sum = gain + loss;
         Some(if sum > 0.0 { 100.0 * ((gain - loss) / sum) } else { 0.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.strength.take(x);
     }
@@ -175,13 +182,13 @@ impl WilliamsR {
 impl Indicator for WilliamsR {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (high, low) = (self.high.forming(candle.high)?, self.low.forming(candle.low)?);
         Some(if high > low { (high - candle.close) / (high - low) * -100.0 } else { 0.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.high.take(candle.high);
         self.low.take(candle.low);
@@ -205,7 +212,7 @@ impl Ultimate {
         Self { last: None, pressure: sums.clone(), range: sums }
     }
 
-    #[inline]
+    #[inline(always)]
     fn parts(&self, candle: &Candle) -> Option<(f64, f64)> {
         let last = self.last?;
         let low = smaller(candle.low, last);
@@ -216,7 +223,7 @@ impl Ultimate {
 impl Indicator for Ultimate {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (pressure, range) = self.parts(candle)?;
         let mut score = 0.0;
@@ -229,7 +236,7 @@ impl Indicator for Ultimate {
         Some(100.0 * (score / 7.0))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some((pressure, range)) = self.parts(candle) {
             for (at, sum) in self.pressure.iter_mut().enumerate() {

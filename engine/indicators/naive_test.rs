@@ -568,6 +568,10 @@ fn deviating(name: &str, p: &[f64], candles: &[Candle]) -> Option<Naive> {
             let scale = together(&a, &b, |aa, bb, _| ratio(bb, aa).sqrt());
             Naive { outputs: vec![together(&a, &b, |aa, _, ab| ratio(ab, aa))], scale: Some(scale) }
         }
+        "volume_score" => one(windows(&of(candles, |c| c.volume), n, |w| {
+            let deviation = (squares(w) / n as f64).sqrt();
+            (deviation > 0.0).then(|| deviations(w)[n - 1] / deviation)
+        })),
         "variance_ratio" => one(variance_ratio(&c, n, p[1] as usize)),
         _ => return None,
     })
@@ -685,10 +689,6 @@ fn volumes(name: &str, p: &[f64], candles: &[Candle]) -> Option<Naive> {
             );
             one(zip(&sums(&signed, n), &all, |signed, all| (all > 0.0).then(|| signed / all)))
         }
-        "volume_score" => one(windows(&volume, n, |w| {
-            let deviation = (squares(w) / n as f64).sqrt();
-            (deviation > 0.0).then(|| deviations(w)[n - 1] / deviation)
-        })),
         "volume_profile_ratio" => {
             let balance = |i: usize| {
                 let window = &candles[(i + 1).checked_sub(n)?..=i];

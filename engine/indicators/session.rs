@@ -29,7 +29,7 @@ impl Default for SessionVwap {
 impl Indicator for SessionVwap {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (turnover, volume) = if candle.session == self.session {
             (self.turnover.with(candle.turnover), self.volume.with(candle.volume))
@@ -39,7 +39,7 @@ impl Indicator for SessionVwap {
         (volume > 0.0).then(|| turnover / volume)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if candle.session != self.session {
             *self = Self { session: candle.session, ..Self::new() };
@@ -64,7 +64,7 @@ impl SessionRange {
         Self { session: i32::MIN, high: 0.0, low: 0.0 }
     }
 
-    #[inline]
+    #[inline(always)]
     fn range(&self, candle: &Candle) -> (f64, f64) {
         if candle.session == self.session {
             (larger(self.high, candle.high), smaller(self.low, candle.low))
@@ -83,14 +83,14 @@ impl Default for SessionRange {
 impl Indicator for SessionRange {
     type Output = [f64; 3];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 3]> {
         let (high, low) = self.range(candle);
         let place = if high > low { (candle.close - low) / (high - low) } else { 0.5 };
         Some([high, low, place])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         (self.high, self.low) = self.range(candle);
         self.session = candle.session;
@@ -114,7 +114,7 @@ impl Gap {
         Self { session: None, last: 0.0, ends: None }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ends(&self, candle: &Candle) -> Option<(f64, f64)> {
         match self.session {
             None => None,
@@ -124,7 +124,7 @@ impl Gap {
     }
 
     /// The gap in dollars if `candle` were the next bar.
-    #[inline]
+    #[inline(always)]
     pub fn dollars(&self, candle: &Candle) -> Option<f64> {
         self.ends(candle).map(|(before, first)| first - before)
     }
@@ -139,14 +139,14 @@ impl Default for Gap {
 impl Indicator for Gap {
     type Output = [Option<f64>; 2];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[Option<f64>; 2]> {
         let (before, first) = self.ends(candle)?;
         let percent = (before != 0.0).then(|| (first / before - 1.0) * 100.0);
         Some([Some(first - before), percent])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.ends = self.ends(candle);
         self.session = Some(candle.session);

@@ -23,7 +23,7 @@ impl Stochastic {
         Self { high: Highest::new(period), low: Lowest::new(period), k: Sma::new(k), d: Sma::new(d) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn position(&self, candle: &Candle) -> Option<f64> {
         let (high, low) = (self.high.forming(candle.high)?, self.low.forming(candle.low)?);
         Some(if high > low { (candle.close - low) / (high - low) * 100.0 } else { 0.0 })
@@ -33,13 +33,13 @@ impl Stochastic {
 impl Indicator for Stochastic {
     type Output = [f64; 2];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 2]> {
         let k = self.k.forming(self.position(candle)?)?;
         Some([k, self.d.forming(k)?])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(position) = self.position(candle) {
             if let Some(k) = self.k.forming(position) {
@@ -67,7 +67,7 @@ impl FastStochastic {
         Self { high: Highest::new(period), low: Lowest::new(period), d: Sma::new(d) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn position(&self, candle: &Candle) -> Option<f64> {
         let (high, low) = (self.high.forming(candle.high)?, self.low.forming(candle.low)?);
         Some(if high > low { (candle.close - low) / (high - low) * 100.0 } else { 0.0 })
@@ -77,13 +77,13 @@ impl FastStochastic {
 impl Indicator for FastStochastic {
     type Output = [f64; 2];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 2]> {
         let k = self.position(candle)?;
         Some([k, self.d.forming(k)?])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(position) = self.position(candle) {
             self.d.take(position);
@@ -112,7 +112,7 @@ impl StochRsi {
         Self { rsi: Rsi::new(period), high: Highest::new(k), low: Lowest::new(k), d: Sma::new(d) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn position(&self, rsi: f64) -> Option<f64> {
         let (high, low) = (self.high.forming(rsi)?, self.low.forming(rsi)?);
         Some(if high - low > FLAT { (rsi - low) / (high - low) * 100.0 } else { 0.0 })
@@ -120,12 +120,12 @@ impl StochRsi {
 }
 
 impl Series for StochRsi {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.position(self.rsi.forming(x)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         if let Some(rsi) = self.rsi.forming(x) {
             if let Some(position) = self.position(rsi) {
@@ -141,13 +141,13 @@ impl Series for StochRsi {
 impl Indicator for StochRsi {
     type Output = [f64; 2];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 2]> {
         let k = Series::forming(self, candle.close)?;
         Some([k, self.d.forming(k)?])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         Series::take(self, candle.close);
     }

@@ -39,7 +39,7 @@ impl Adx {
     }
 
     /// The three if `candle` were the next bar.
-    #[inline]
+    #[inline(always)]
     pub fn direction(&self, candle: &Candle) -> Option<Direction> {
         let (plus, minus, range) = self.movement(candle)?;
         let (plus, minus) = self.indicators(plus, minus, range)?;
@@ -47,7 +47,7 @@ impl Adx {
     }
 
     /// Directional movement and true range of the bar.
-    #[inline]
+    #[inline(always)]
     fn movement(&self, candle: &Candle) -> Option<(f64, f64, f64)> {
         let (high, low, close) = self.last?;
         let (up, down) = (candle.high - high, low - candle.low);
@@ -56,14 +56,14 @@ impl Adx {
         Some((plus, minus, true_range(candle, close)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn indicators(&self, plus: f64, minus: f64, range: f64) -> Option<(f64, f64)> {
         let range = self.range.forming(range)?;
         let (plus, minus) = (self.plus.forming(plus)?, self.minus.forming(minus)?);
         Some(if range > 0.0 { (100.0 * (plus / range), 100.0 * (minus / range)) } else { (0.0, 0.0) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn adx(&self, plus: f64, minus: f64) -> Option<f64> {
         match one_sidedness(plus, minus) {
             Some(dx) => self.average.forming(dx),
@@ -76,12 +76,12 @@ impl Adx {
 impl Indicator for Adx {
     type Output = [Option<f64>; 3];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[Option<f64>; 3]> {
         self.direction(candle).map(|d| [Some(d.plus), Some(d.minus), d.adx])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some((plus, minus, range)) = self.movement(candle) {
             if let Some((plus, minus)) = self.indicators(plus, minus, range) {
@@ -99,7 +99,7 @@ impl Indicator for Adx {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn one_sidedness(plus: f64, minus: f64) -> Option<f64> {
     let sum = plus + minus;
     (sum > 0.0).then(|| 100.0 * ((plus - minus).abs() / sum))
@@ -126,13 +126,13 @@ impl Aroon {
 impl Indicator for Aroon {
     type Output = [f64; 2];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 2]> {
         let freshness = |ago: usize| 100.0 * ((self.period - ago as f64) / self.period);
         Some([freshness(self.low.forming(-candle.low)?), freshness(self.high.forming(candle.high)?)])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.high.take(candle.high);
         self.low.take(-candle.low);
@@ -166,7 +166,7 @@ impl Sar {
     }
 
     /// The state after a bar, and its answer.
-    #[inline]
+    #[inline(always)]
     fn next(&self, candle: &Candle) -> (SarRun, Option<f64>) {
         let (high, low) = (candle.high, candle.low);
         match self.run {
@@ -183,7 +183,7 @@ impl Sar {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn follow(
         &self,
         is_long: bool,
@@ -223,17 +223,17 @@ impl Sar {
 impl Indicator for Sar {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.next(candle).1
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.run = self.next(candle).0;
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, candle: &Candle) -> Option<f64> {
         let (run, answer) = self.next(candle);
         self.run = run;
@@ -265,7 +265,7 @@ impl Supertrend {
         Self { reach, atr: Atr::new(period), last: None }
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&self, candle: &Candle) -> Option<Bands> {
         let reach = self.reach * self.atr.forming(candle)?;
         let (middle, close) = ((candle.high + candle.low) / 2.0, candle.close);
@@ -287,14 +287,14 @@ impl Supertrend {
 impl Indicator for Supertrend {
     type Output = [f64; 4];
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<[f64; 4]> {
         let bands = self.next(candle)?;
         let (line, direction) = if bands.is_up { (bands.lower, 1.0) } else { (bands.upper, -1.0) };
         Some([line, direction, bands.upper, bands.lower])
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.last = self.next(candle);
         self.atr.take(candle);
@@ -316,12 +316,12 @@ impl Slope {
 }
 
 impl Series for Slope {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.trend.forming(x).map(|line| line.slope)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.trend.take(x);
     }
@@ -342,12 +342,12 @@ impl Fit {
 }
 
 impl Series for Fit {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.trend.forming(x).map(|line| line.fit)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.trend.take(x);
     }

@@ -6,7 +6,7 @@ use crate::wilder::Wilder;
 use crate::window::larger;
 
 /// The largest of high less low, and the distances of high and low from the previous close.
-#[inline]
+#[inline(always)]
 pub fn true_range(candle: &Candle, previous_close: f64) -> f64 {
     larger(
         candle.high - candle.low,
@@ -37,12 +37,12 @@ impl Default for TrueRange {
 impl Indicator for TrueRange {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         Some(true_range(candle, self.last?))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.last = Some(candle.close);
     }
@@ -71,12 +71,12 @@ impl Atr {
 impl Indicator for Atr {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.average.forming(self.range.forming(candle)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(range) = self.range.update(candle) {
             self.average.take(range);
@@ -101,13 +101,13 @@ impl Natr {
 impl Indicator for Natr {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let atr = self.atr.forming(candle)?;
         Some(if candle.close == 0.0 { 0.0 } else { atr / candle.close * 100.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.atr.take(candle);
     }

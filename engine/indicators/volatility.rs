@@ -10,7 +10,7 @@ use crate::moments::Moments;
 use crate::window::{Ring, Sum};
 
 /// ln(a / b); 0 where either is not positive.
-#[inline]
+#[inline(always)]
 fn ln_ratio(a: f64, b: f64) -> f64 {
     if a > 0.0 && b > 0.0 { ln_of_ratio(a, b) } else { 0.0 }
 }
@@ -18,15 +18,22 @@ fn ln_ratio(a: f64, b: f64) -> f64 {
 /// ln(a / b) of two positive numbers. Close ones go through the series of the area hyperbolic tangent of
 /// (a - b) / (a + b): the difference is exact where the quotient's rounding would cost the digits of a small move,
 /// and it is twice as fast as a logarithm.
-#[inline]
+#[inline(always)]
 fn ln_of_ratio(a: f64, b: f64) -> f64 {
     let s = (a - b) / (a + b);
     if s.abs() < 1.0 / 64.0 {
         let z = s * s;
         2.0 * s * (1.0 + z * (1.0 / 3.0 + z * (1.0 / 5.0 + z * (1.0 / 7.0 + z * (1.0 / 9.0)))))
     } else {
-        (a / b).ln()
+        ln_far(a, b)
     }
+}
+
+/// The plain logarithm, out of the way of the usual case.
+#[cold]
+#[inline(never)]
+fn ln_far(a: f64, b: f64) -> f64 {
+    (a / b).ln()
 }
 
 state! {
@@ -38,14 +45,14 @@ state! {
 
 impl LogReturn {
     /// The return if `x` were next; `None` for the first value and where a price is not positive.
-    #[inline]
+    #[inline(always)]
     pub fn forming(&self, x: f64) -> Option<f64> {
         let last = self.last?;
         (last > 0.0 && x > 0.0).then(|| ln_of_ratio(x, last))
     }
 
     /// Takes a finished value.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64) {
         self.last = Some(x);
     }
@@ -66,13 +73,13 @@ impl CloseVariance {
     }
 
     /// The candle's log return.
-    #[inline]
+    #[inline(always)]
     pub fn log_return(&self, candle: &Candle) -> Option<f64> {
         self.returns.forming(candle.close)
     }
 
     /// The variance a bar if the next log return were `log_return`.
-    #[inline]
+    #[inline(always)]
     pub fn forming_return(&self, log_return: f64) -> Option<f64> {
         self.moments.forming(log_return).map(|spread| spread.sample_variance())
     }
@@ -81,12 +88,12 @@ impl CloseVariance {
 impl Indicator for CloseVariance {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.forming_return(self.log_return(candle)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(log_return) = self.log_return(candle) {
             self.moments.take(log_return);
@@ -106,7 +113,7 @@ pub trait RangeTerm {
 pub struct Parkinson;
 
 impl RangeTerm for Parkinson {
-    #[inline]
+    #[inline(always)]
     fn term(candle: &Candle) -> f64 {
         let range = ln_ratio(candle.high, candle.low);
         range * range / (4.0 * std::f64::consts::LN_2)
@@ -118,7 +125,7 @@ impl RangeTerm for Parkinson {
 pub struct GarmanKlass;
 
 impl RangeTerm for GarmanKlass {
-    #[inline]
+    #[inline(always)]
     fn term(candle: &Candle) -> f64 {
         let (range, body) = (ln_ratio(candle.high, candle.low), ln_ratio(candle.close, candle.open));
         0.5 * (range * range) - (2.0 * std::f64::consts::LN_2 - 1.0) * (body * body)
@@ -130,7 +137,7 @@ impl RangeTerm for GarmanKlass {
 pub struct RogersSatchell;
 
 impl RangeTerm for RogersSatchell {
-    #[inline]
+    #[inline(always)]
     fn term(candle: &Candle) -> f64 {
         let Candle { open, high, low, close, .. } = *candle;
         ln_ratio(high, close) * ln_ratio(high, open) + ln_ratio(low, close) * ln_ratio(low, open)
@@ -165,17 +172,17 @@ impl<T: RangeTerm> RangeVariance<T> {
 impl<T: RangeTerm> Indicator for RangeVariance<T> {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.sum.forming(T::term(candle)).map(|sum| sum / self.sum.period() as f64)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.sum.take(T::term(candle));
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, candle: &Candle) -> Option<f64> {
         let term = T::term(candle);
         let sum = self.sum.forming(term);
@@ -209,14 +216,14 @@ impl YangZhang {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn terms(&self, candle: &Candle) -> Option<[f64; 3]> {
         let last = self.last?;
         let (night, day) = (ln_ratio(candle.open, last), ln_ratio(candle.close, candle.open));
         Some([night, day, RogersSatchell::term(candle)])
     }
 
-    #[inline]
+    #[inline(always)]
     fn answer(&self, [night, day, range]: [f64; 3]) -> Option<f64> {
         let range = self.range.forming(range)? / self.range.period() as f64;
         let (night, day) = (self.overnight.forming(night)?, self.day.forming(day)?);
@@ -224,7 +231,7 @@ impl YangZhang {
         Some(night.sample_variance() + mixed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn store(&mut self, [night, day, range]: [f64; 3]) {
         self.overnight.take(night);
         self.day.take(day);
@@ -235,12 +242,12 @@ impl YangZhang {
 impl Indicator for YangZhang {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.answer(self.terms(candle)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(terms) = self.terms(candle) {
             self.store(terms);
@@ -248,7 +255,7 @@ impl Indicator for YangZhang {
         self.last = Some(candle.close);
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, candle: &Candle) -> Option<f64> {
         let terms = self.terms(candle);
         let value = terms.and_then(|terms| self.answer(terms));
@@ -276,7 +283,7 @@ impl EwmaVariance {
         Self { decay, returns: LogReturn { last: None }, held: None }
     }
 
-    #[inline]
+    #[inline(always)]
     fn joined(&self, log_return: f64) -> f64 {
         let square = log_return * log_return;
         self.held.map_or(square, |held| square + (held - square) * self.decay)
@@ -286,12 +293,12 @@ impl EwmaVariance {
 impl Indicator for EwmaVariance {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.returns.forming(candle.close).map(|log_return| self.joined(log_return))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(log_return) = self.returns.forming(candle.close) {
             self.held = Some(self.joined(log_return));
@@ -299,7 +306,7 @@ impl Indicator for EwmaVariance {
         self.returns.take(candle.close);
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, candle: &Candle) -> Option<f64> {
         let value = self.forming(candle);
         self.held = value.or(self.held);
@@ -334,7 +341,7 @@ impl<V> Annual<V> {
 }
 
 impl<V: Indicator<Output = f64>> Annual<V> {
-    #[inline]
+    #[inline(always)]
     fn deviation(&self, variance: f64) -> f64 {
         // Garman & Klass can fall below zero where the body is most of the range.
         if variance > 0.0 { (variance * self.bars_per_year).sqrt() } else { 0.0 }
@@ -344,17 +351,17 @@ impl<V: Indicator<Output = f64>> Annual<V> {
 impl<V: Indicator<Output = f64>> Indicator for Annual<V> {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.variance.forming(candle).map(|variance| self.deviation(variance))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.variance.take(candle);
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, candle: &Candle) -> Option<f64> {
         self.variance.update(candle).map(|variance| self.deviation(variance))
     }
@@ -379,7 +386,7 @@ impl EwmaCorrelation {
         Self { decay, sources: (first, second), returns: (none.clone(), none), held: None }
     }
 
-    #[inline]
+    #[inline(always)]
     fn joined(&self, candle: &Candle) -> Option<[f64; 3]> {
         let first = self.returns.0.forming(self.sources.0.of(candle)?)?;
         let second = self.returns.1.forming(self.sources.1.of(candle)?)?;
@@ -392,14 +399,14 @@ impl EwmaCorrelation {
 impl Indicator for EwmaCorrelation {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let [first, second, product] = self.joined(candle)?;
         let root = first.sqrt() * second.sqrt();
         (root > 0.0).then(|| (product / root).clamp(-1.0, 1.0))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.held = self.joined(candle).or(self.held);
         if let Some(x) = self.sources.0.of(candle) {
@@ -437,7 +444,7 @@ impl VarianceRatio {
     }
 
     /// The single return and the sum of the last `lag`.
-    #[inline]
+    #[inline(always)]
     fn steps(&self, candle: &Candle) -> Option<(f64, Option<f64>)> {
         let single = self.returns.forming(candle.close)?;
         // Ring of closes: their ratio keeps digits that a difference of logarithms loses.
@@ -448,7 +455,7 @@ impl VarianceRatio {
 impl Indicator for VarianceRatio {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (single, sum) = self.steps(candle)?;
         let (singles, sums) = (self.singles.forming(single)?, self.sums.forming(sum?)?);
@@ -459,7 +466,7 @@ impl Indicator for VarianceRatio {
         (short > 0.0).then(|| long / short)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some((single, sum)) = self.steps(candle) {
             self.singles.take(single);

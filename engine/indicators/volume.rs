@@ -6,7 +6,7 @@ use crate::indicator::{Indicator, Series};
 use crate::moments::Moments;
 use crate::window::{Ring, Sum, Total};
 
-#[inline]
+#[inline(always)]
 fn sign(close: f64, last: f64) -> f64 {
     f64::from(i8::from(close > last) - i8::from(close < last))
 }
@@ -26,7 +26,7 @@ impl Obv {
         Self { last: None, total: Total::new(0.0) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&self, candle: &Candle) -> f64 {
         sign(candle.close, self.last.unwrap_or(f64::NEG_INFINITY)) * candle.volume
     }
@@ -41,12 +41,12 @@ impl Default for Obv {
 impl Indicator for Obv {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         Some(self.total.with(self.step(candle)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.total.take(self.step(candle));
         self.last = Some(candle.close);
@@ -54,7 +54,7 @@ impl Indicator for Obv {
 }
 
 /// Marc Chaikin's money flow of a bar: volume by where the close lies in the range.
-#[inline]
+#[inline(always)]
 fn flow(candle: &Candle) -> f64 {
     let range = candle.high - candle.low;
     if range > 0.0 {
@@ -87,12 +87,12 @@ impl Default for Ad {
 impl Indicator for Ad {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         Some(self.total.with(flow(candle)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.total.take(flow(candle));
     }
@@ -117,7 +117,7 @@ impl AdOsc {
         Self { waits: fast.max(slow) - 1, is_new: true, ad: Ad::new(), factors, held: [0.0; 2] }
     }
 
-    #[inline]
+    #[inline(always)]
     fn joined(&self, ad: f64) -> [f64; 2] {
         if self.is_new {
             return [ad, ad];
@@ -129,14 +129,14 @@ impl AdOsc {
 impl Indicator for AdOsc {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let ad = self.ad.forming(candle)?;
         let [fast, slow] = self.joined(ad);
         (self.waits == 0).then_some(fast - slow)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(ad) = self.ad.update(candle) {
             self.held = self.joined(ad);
@@ -162,7 +162,7 @@ impl Mfi {
         Self { last: None, up: Sum::new(period), down: Sum::new(period) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn flows(&self, candle: &Candle) -> Option<(f64, f64)> {
         let (price, last) = (candle.typical(), self.last?);
         let change = price - last;
@@ -175,7 +175,7 @@ impl Mfi {
 impl Indicator for Mfi {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (up, down) = self.flows(candle)?;
         let (up, down) = (self.up.forming(up)?, self.down.forming(down)?);
@@ -183,7 +183,7 @@ impl Indicator for Mfi {
         Some(if sum > 0.0 { 100.0 * (up / sum) } else { 0.0 })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some((up, down)) = self.flows(candle) {
             self.up.take(up);
@@ -213,14 +213,14 @@ impl SignedVolume {
 impl Indicator for SignedVolume {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let signed = self.signed.forming(sign(candle.close, self.last?) * candle.volume)?;
         let total = self.total.forming(candle.volume)?;
         (total > 0.0).then(|| signed / total)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(last) = self.last {
             self.signed.take(sign(candle.close, last) * candle.volume);
@@ -247,12 +247,12 @@ impl VolumeScore {
 impl Indicator for VolumeScore {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         self.moments.forming(candle.volume)?.score()
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.moments.take(candle.volume);
     }
@@ -276,7 +276,7 @@ impl ProfileRatio {
 }
 
 /// Volume below `close` less volume above, and all volume, in two lanes.
-#[inline]
+#[inline(always)]
 fn balance(prices: &[f64], volumes: &[f64], close: f64) -> (f64, f64) {
     let side = |price: f64| if price < close { 1.0 } else { 0.0 } - if price > close { 1.0 } else { 0.0 };
     let (mut signed, mut all) = ([0.0; 4], [0.0; 4]);
@@ -297,7 +297,7 @@ fn balance(prices: &[f64], volumes: &[f64], close: f64) -> (f64, f64) {
 impl Indicator for ProfileRatio {
     type Output = f64;
 
-    #[inline]
+    #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         if !self.prices.nearly_full() {
             return None;
@@ -311,7 +311,7 @@ impl Indicator for ProfileRatio {
         (all > 0.0).then(|| (first.0 + second.0 + newest.0) / all)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.prices.take(candle.typical());
         self.volumes.take(candle.volume);

@@ -26,14 +26,14 @@ impl Wilder {
     }
 
     /// The average of the finished values.
-    #[inline]
+    #[inline(always)]
     pub fn value(&self) -> Option<f64> {
         (self.waits == 0).then_some(self.held)
     }
 }
 
 impl Series for Wilder {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         match self.waits {
             0 => Some(self.held + (x - self.held) * self.factor),
@@ -42,7 +42,7 @@ impl Series for Wilder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         if self.waits == 0 {
             self.held += (x - self.held) * self.factor;
@@ -74,12 +74,12 @@ impl WilderSum {
 }
 
 impl Series for WilderSum {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         (self.waits == 0).then_some(self.held - self.held * self.factor + x)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         if self.waits == 0 {
             self.held = self.held - self.held * self.factor + x;

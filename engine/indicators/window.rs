@@ -33,7 +33,7 @@ impl Ring {
     }
 
     /// Takes a value in, and the oldest out when full.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64) {
         self.held[self.next] = x;
         self.next += 1;
@@ -43,13 +43,13 @@ impl Ring {
     }
 
     /// The value `period` updates ago; `None` until there were as many.
-    #[inline]
+    #[inline(always)]
     pub fn oldest(&self) -> Option<f64> {
         self.is_full.then(|| self.held[self.next])
     }
 
     /// True when one more value makes a whole window.
-    #[inline]
+    #[inline(always)]
     pub fn nearly_full(&self) -> bool {
         self.is_full || self.next + 1 == self.held.len()
     }
@@ -60,7 +60,7 @@ impl Ring {
     }
 
     /// The latest `period - 1` values (all while there are fewer), in two runs, in no order worth relying on.
-    #[inline]
+    #[inline(always)]
     pub fn others(&self) -> (&[f64], &[f64]) {
         let end = if self.is_full { self.held.len() } else { self.next };
         let later = if self.is_full { self.next + 1 } else { end };
@@ -86,36 +86,55 @@ impl Sum {
     }
 
     /// Values in a whole window.
-    #[inline]
+    #[inline(always)]
     pub fn period(&self) -> usize {
         self.tails.len() - 1
     }
 
     /// The sum with `x` as the next value, of as many as there are.
-    #[inline]
+    #[inline(always)]
     pub fn with(&self, x: f64) -> f64 {
         self.tails[self.at + 1] + (self.head + x)
     }
 }
 
-/// Turns the values of a block into the sums of its tails.
-#[cold]
-#[inline(never)]
-fn sum_tails(block: &mut [f64]) {
-    let mut sum = 0.0;
-    for tail in block.iter_mut().rev().skip(1) {
-        sum += *tail;
-        *tail = sum;
+/// Joins the tails of four values to what comes after them: the chain from four to four is one step long, so the
+/// processor works on the next four meanwhile.
+#[inline(always)]
+pub(crate) fn tails_of([a, b, c, d]: [f64; 4], after: f64, join: impl Fn(f64, f64) -> f64) -> [f64; 4] {
+    let two = join(c, d);
+    [join(join(join(a, b), two), after), join(join(b, two), after), join(two, after), join(d, after)]
+}
+
+/// Turns the values of a block (all but its last place) into the joins of its tails.
+#[inline(always)]
+fn join_tails(block: &mut [f64], none: f64, join: impl Fn(f64, f64) -> f64 + Copy) {
+    let Some((_, values)) = block.split_last_mut() else { return };
+    let mut after = none;
+    let (rest, fours) = values.as_rchunks_mut::<4>();
+    for four in fours.iter_mut().rev() {
+        *four = tails_of(*four, after, join);
+        after = four[0];
+    }
+    for tail in rest.iter_mut().rev() {
+        after = join(*tail, after);
+        *tail = after;
     }
 }
 
+#[cold]
+#[inline(never)]
+fn sum_tails(block: &mut [f64]) {
+    join_tails(block, 0.0, |a, b| a + b);
+}
+
 impl Series for Sum {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         (self.is_warm || self.at + 2 == self.tails.len()).then(|| self.with(x))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.head += x;
         self.tails[self.at] = x;
@@ -137,12 +156,12 @@ state! {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn larger(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn smaller(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
@@ -155,25 +174,20 @@ impl Highest {
     }
 }
 
-/// Turns the values of a block into the highest of its tails.
 #[cold]
 #[inline(never)]
 fn highest_tails(block: &mut [f64]) {
-    let mut highest = f64::NEG_INFINITY;
-    for tail in block.iter_mut().rev().skip(1) {
-        highest = larger(*tail, highest);
-        *tail = highest;
-    }
+    join_tails(block, f64::NEG_INFINITY, larger);
 }
 
 impl Series for Highest {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         let is_whole = self.is_warm || self.at + 2 == self.tails.len();
         is_whole.then(|| larger(self.tails[self.at + 1], larger(self.head, x)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.head = larger(self.head, x);
         self.tails[self.at] = x;
@@ -200,12 +214,12 @@ impl Lowest {
 }
 
 impl Series for Lowest {
-    #[inline]
+    #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
         self.negated.forming(-x).map(|x| -x)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, x: f64) {
         self.negated.take(-x);
     }
@@ -238,7 +252,7 @@ impl HighestAgo {
     }
 
     /// Values since the largest if `x` were the next: 0 when it is `x`; `None` until the window is whole.
-    #[inline]
+    #[inline(always)]
     pub fn forming(&self, x: f64) -> Option<usize> {
         if !(self.is_warm || self.at + 2 == self.tails.len()) {
             return None;
@@ -254,7 +268,7 @@ impl HighestAgo {
     }
 
     /// Takes a finished value.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64) {
         if x >= self.head {
             (self.head, self.head_at) = (x, self.at);
@@ -296,19 +310,19 @@ impl Total {
     }
 
     /// The total with `x` added.
-    #[inline]
+    #[inline(always)]
     pub fn with(&self, x: f64) -> f64 {
         let (sum, lost) = self.added(x);
         sum + lost
     }
 
     /// Adds `x`.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, x: f64) {
         (self.sum, self.lost) = self.added(x);
     }
 
-    #[inline]
+    #[inline(always)]
     fn added(&self, x: f64) -> (f64, f64) {
         // Knuth's exact sum of two: what the addition rounds away is kept.
         let sum = self.sum + x;

@@ -1,6 +1,7 @@
 //! What can be typed. Every command teaches: what it does, what it needs, an example.
 
 use clap::{Args, Parser, Subcommand};
+use market::quote::Timeframe;
 use std::path::PathBuf;
 
 /// The command line.
@@ -68,6 +69,24 @@ pub enum Command {
     Replay(Replay),
     /// Train the ten models from simulated history and write them into the models folder.
     Train(Train),
+    /// Write what the engine would have seen of recorded data, row by row, as Parquet.
+    #[command(
+        long_about = "Write what the engine would have seen of recorded data, row by row, as Parquet, for notebooks \
+        and training: one row a closed bar (with --every-tick one a tick too), with the bar, every feature by name, and \
+        how many values could not be known.\n\n\
+        The data goes through the very bars, indicators and features that run live, in the order it became known; \
+        `time` is when a row was known, so no row holds anything later. Splits (LEAN factor files) put the past on the \
+        new scale on their morning.\n\n\
+        It reads LEAN zips of a stock in their folders (ticks, minutes, days), and bars of a minute or a day as .csv or \
+        .csv.gz with the columns time, open, high, low, close, volume; a time without an offset is New York's. Give \
+        --data more than once, or a folder, for several days.",
+        after_help = "Examples:\n  \
+        wingspread features --data spy.csv.gz --symbol SPY --out spy.parquet\n  \
+        wingspread features --data data/lean/equity/usa/tick/ibm --every-tick --timeframe 1min --out ibm.parquet\n  \
+        wingspread features --data …/daily/aapl.zip --data …/minute/aapl --timeframe 5min --timeframe 1day --out a.parquet\n\n\
+        python -c 'import pandas; print(pandas.read_parquet(\"spy.parquet\"))'"
+    )]
+    Features(Features),
     /// List or export what is on record.
     Journal(Journal),
     /// Show the latency histograms of the running engine, or write them as .hgrm files.
@@ -140,6 +159,27 @@ pub struct Train {
     /// Simulated sessions of minute history a symbol.
     #[arg(long, default_value_t = 60)]
     pub sessions: u32,
+}
+
+/// Options of `features`.
+#[derive(Args, Debug)]
+pub struct Features {
+    /// Recorded data: a file, or a folder of them. May be given more than once.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub data: Vec<PathBuf>,
+    /// The Parquet file to write. It appears when it is whole; a file of that name is replaced then.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The symbol, where the data's path does not name it.
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Only this timeframe (1min, 5min, 15min, 30min, 1h, 4h, 1day, 1week, 1month, 1year); may be given more than
+    /// once. All ten by default.
+    #[arg(long, value_name = "NAME", value_parser = timeframe)]
+    pub timeframe: Vec<Timeframe>,
+    /// A row after every trade and quote that changed a bar, too.
+    #[arg(long)]
+    pub every_tick: bool,
 }
 
 /// Options of `journal`.
@@ -250,6 +290,12 @@ pub struct Venue {
     pub run_for: Option<std::time::Duration>,
 }
 
+/// Reads a timeframe's name.
+fn timeframe(text: &str) -> Result<Timeframe, String> {
+    let names = || Timeframe::ALL.map(Timeframe::name).join(", ");
+    Timeframe::from_name(text).ok_or_else(|| format!("`{text}` is no timeframe: write one of {}", names()))
+}
+
 /// Reads `90s`, `10m`, `2h`, `1500ms`.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -273,6 +319,12 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn timeframes_are_read_by_name() {
+        assert_eq!(timeframe("4h"), Ok(Timeframe::Hour4));
+        assert!(timeframe("2h").expect_err("none").contains("1min, 5min"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The commands besides running: one file each, all reading settings and journal, none of them trading.
 
 pub mod check;
+pub mod features;
 pub mod journal;
 pub mod latency;
 pub mod rerun;

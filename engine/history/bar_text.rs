@@ -1,7 +1,7 @@
 //! Bars written as text: CSV with a header, one bar a line, plain or gzipped.
 //!
 //! Columns are found by name (upper or lower case, any order): `time` (or `timestamp`, `datetime`, `date`, `ts`,
-//! `start`), `open`, `high`, `low`, `close`, and where there are any `volume`, `trades` (`transactions`) and `vwap`;
+//! `start`; `date` and `time` together are one), `open`, `high`, `low`, `close`, and where there are any `volume`, `trades` (`transactions`) and `vwap`;
 //! others are passed over. A time is RFC 3339 or `YYYY-MM-DD HH:MM[:SS]` with or without an offset; without one it is
 //! New York's. A date alone makes a daily bar. Bars are stamped at their start and stand in order of time.
 
@@ -130,6 +130,8 @@ fn timeframe(file: &Path, bars: &[Bar], are_dates: bool) -> Result<Timeframe, Er
 /// Where the columns are.
 struct Columns {
     time: usize,
+    /// The date, when the time is a clock alone.
+    date: Option<usize>,
     prices: [usize; 4],
     volume: Option<usize>,
     trades: Option<usize>,
@@ -149,8 +151,13 @@ impl Columns {
         for (place, name) in prices.iter_mut().zip(PRICES) {
             *place = must(name, &[name])?;
         }
+        let date = place(&["date"]).filter(|_| place(&["time"]).is_some());
         Ok(Self {
-            time: must("time", &["time", "timestamp", "datetime", "date", "ts", "start"])?,
+            time: match date {
+                Some(_) => must("time", &["time"])?,
+                None => must("time", &["time", "timestamp", "datetime", "date", "ts", "start"])?,
+            },
+            date,
             prices,
             volume: place(&["volume", "v"]),
             trades: place(&["trades", "transactions", "n"]),
@@ -160,7 +167,8 @@ impl Columns {
 
     fn bar(&self, record: &csv::StringRecord) -> Result<(Bar, bool), String> {
         let field = |place: usize| record.get(place).unwrap_or_default();
-        let text = field(self.time);
+        let joined = self.date.map(|date| format!("{} {}", field(date), field(self.time)));
+        let text = joined.as_deref().unwrap_or(field(self.time));
         let (start, is_date) = time(text)
             .ok_or_else(|| format!("time is `{text}`, not YYYY-MM-DD HH:MM:SS, RFC 3339 or a date"))?;
         let mut prices = [Price::ZERO; 4];
@@ -251,6 +259,8 @@ mod tests {
             (Price::from_cents(150), Price::from_cents(200), 100)
         );
         assert_eq!(bars[0].turnover, Money::from_dollars(200));
+        let (_, bars) = of("date,time,open,high,low,close\n2024-02-20,09:30,1,2,1,2\n").expect("bars");
+        assert_eq!(Some((bars[0].start, false)), time("2024-02-20 09:30"));
         let (timeframe, bars) =
             of("date,open,high,low,close\n2024-02-20,1,2,1,2\n2024-02-21,1,2,1,2\n").expect("bars");
         assert_eq!((timeframe, bars[1].volume), (Timeframe::Day1, 0));

@@ -282,12 +282,12 @@ mod tests {
     fn row(n: u64) -> [Value<'static>; 7] {
         [
             Value::Time(Timestamp::from_ns(n as i64 * 7)),
-            Value::Text(if n % 2 == 0 { "SPY" } else { "QQQ" }),
+            Value::Text(if n.is_multiple_of(2) { "SPY" } else { "QQQ" }),
             Value::Number(n as f64 / 3.0),
-            Value::Maybe((n % 3 > 0).then_some(n as f32)),
+            Value::Maybe((!n.is_multiple_of(3)).then_some(n as f32)),
             Value::Count(n << 33),
             Value::Small(n as u32),
-            Value::Flag(n % 5 == 0),
+            Value::Flag(n.is_multiple_of(5)),
         ]
     }
 
@@ -312,19 +312,22 @@ mod tests {
             .map(|c| c.name().into())
             .collect();
         assert_eq!(names, COLUMNS.map(|(name, _)| name));
-        let mut n = 0;
+        let mut n = 0u64;
         for read in reader.get_row_iter(None).expect("rows") {
             let read = read.expect("a row");
-            if n % 1_000 == 0 || n + 10 > count {
-                assert_eq!(read.get_string(1).expect("text"), if n % 2 == 0 { "SPY" } else { "QQQ" });
+            if n.is_multiple_of(1_000) || n + 10 > count {
+                assert_eq!(
+                    read.get_string(1).expect("text"),
+                    if n.is_multiple_of(2) { "SPY" } else { "QQQ" }
+                );
                 assert_eq!(read.get_double(2).expect("number"), n as f64 / 3.0);
                 assert_eq!(
                     read.get_float(3).ok(),
-                    (n % 3 > 0).then_some(n as f32),
+                    (!n.is_multiple_of(3)).then_some(n as f32),
                     "null where it is missing"
                 );
                 assert_eq!(read.get_long(4).expect("count"), (n << 33) as i64);
-                assert_eq!(read.get_bool(6).expect("flag"), n % 5 == 0);
+                assert_eq!(read.get_bool(6).expect("flag"), n.is_multiple_of(5));
             }
             n += 1;
         }

@@ -71,6 +71,7 @@ enum Part {
     /// Daily bars; they come before all else, as when the engine starts.
     LeanDays {
         root: PathBuf,
+        until: Option<Date>,
     },
     LeanDay {
         date: Date,
@@ -110,7 +111,7 @@ impl Recording {
                 }
                 splits = lean::splits(&of.root, of.symbol)?;
                 parts.insert(match (of.resolution.as_str(), of.date) {
-                    ("daily", None) => Part::LeanDays { root: of.root },
+                    ("daily", None) => Part::LeanDays { root: of.root, until: None },
                     ("minute", Some(date)) => Part::LeanDay { date, root: of.root, is_ticks: false },
                     ("tick", Some(date)) => Part::LeanDay { date, root: of.root, is_ticks: true },
                     _ => return Err(Error::Unknown { path: file }),
@@ -119,7 +120,7 @@ impl Recording {
         }
         let first = || paths.first().cloned().unwrap_or_default();
         let symbol = symbol.ok_or_else(|| Error::NoSymbol { path: first() })?;
-        Ok(Self { symbol, splits, parts: parts.into_iter().collect() })
+        Ok(Self { symbol, splits, parts: without_future(parts.into_iter().collect()) })
     }
 
     /// Whose it is.
@@ -140,7 +141,11 @@ impl Recording {
     fn load(&self, part: &Part) -> Result<Vec<Stamped>, Error> {
         let symbol = self.symbol;
         Ok(match part {
-            Part::LeanDays { root } => bars(symbol, Timeframe::Day1, &lean::equity_daily(root, symbol)?),
+            Part::LeanDays { root, until } => {
+                let mut days = lean::equity_daily(root, symbol)?;
+                days.retain(|bar| until.is_none_or(|until| bar.start.new_york().0 < until));
+                bars(symbol, Timeframe::Day1, &days)
+            }
             Part::LeanDay { date, root, is_ticks: true } => {
                 lean_day(root, symbol, *date, lean::EquityData::Ticks)?
             }
@@ -153,6 +158,18 @@ impl Recording {
             }
         })
     }
+}
+
+/// Daily bars end where finer data begins: that day and those after it are made of what is finer.
+fn without_future(mut parts: Vec<Part>) -> Vec<Part> {
+    let first =
+        parts.iter().find_map(|part| if let Part::LeanDay { date, .. } = part { Some(*date) } else { None });
+    for part in &mut parts {
+        if let Part::LeanDays { until, .. } = part {
+            *until = first;
+        }
+    }
+    parts
 }
 
 fn lean_day(
@@ -241,12 +258,12 @@ mod tests {
         );
         assert!(fault(&[folder.path().join("gone.csv")], None).ends_with("gone.csv: no such file or folder"));
         let (_csv, file) = written("spy.csv", "time,open,high,low,close\n2024-02-20,1,2,1,2\n");
-        assert!(fault(&[file.clone()], None).contains("add --symbol"));
+        assert!(fault(std::slice::from_ref(&file), None).contains("add --symbol"));
         let recording = Recording::open(&[file], Some(Symbol::literal("SPY"))).expect("playable");
         let events = recording.parts().next().expect("a part").expect("read");
         assert_eq!(events[0].at, session(Date::literal(2024, 2, 20)).expect("a session").close);
         let (_lean, file) = written("equity/usa/minute/spy/20131007_trade.zip", "no zip");
-        assert!(fault(&[file.clone()], None).contains("not readable as a zip"));
+        assert!(fault(std::slice::from_ref(&file), None).contains("not readable as a zip"));
         assert!(fault(&[file], Some("QQQ")).contains("is of SPY, not of QQQ; one run is of one symbol"));
         let (_hour, file) = written("equity/usa/hour/spy.zip", "");
         assert!(fault(&[file], None).contains("not a kind of file this reads"));

@@ -228,10 +228,10 @@ impl Analysis {
         self.bars.heard_minutes()
     }
 
-    /// The row of the bar of a timeframe that closed last, with the number of its missing values.
-    pub fn closed_features(&self, timeframe: Timeframe) -> (&Row, u32) {
+    /// The row of the bar of a timeframe that closed last, and which of its values could not be known.
+    pub fn closed_features(&self, timeframe: Timeframe) -> (&Row, Missing) {
         let made = &self.board.rows[timeframe.index()];
-        (&made.row, made.missing.of_market())
+        (&made.row, made.missing)
     }
 
     /// How many of the bars' values in the row last asked for could not be known and stand at their neutral 0; the

@@ -2,7 +2,7 @@
 //! the same order, so a row written here is the row a model would have read.
 
 use crate::analysis::{Analysis, Closed};
-use crate::features::Row;
+use crate::features::{Missing, Row};
 use crate::grid::session_date;
 use crate::splits::{Past, adjusted};
 use market::quote::{Bar, MarketEvent, Timeframe};
@@ -22,8 +22,8 @@ pub struct Seen<'a> {
     pub is_closed: bool,
     /// The feature row.
     pub row: &'a Row,
-    /// How many values of the row could not be known.
-    pub missing: u32,
+    /// Which values of the row could not be known.
+    pub missing: Missing,
 }
 
 /// Which rows are told.
@@ -153,7 +153,7 @@ impl Walk {
             let timeframe = self.rows.timeframes[index];
             let Some(bar) = self.analysis.bar(timeframe) else { continue };
             self.analysis.features(timeframe);
-            let missing = self.analysis.missing(timeframe);
+            let missing = self.analysis.missing_values(timeframe);
             tell(&Seen {
                 at,
                 timeframe,
@@ -185,7 +185,7 @@ mod tests {
         bar: Bar,
         is_closed: bool,
         row: Row,
-        missing: u32,
+        missing: Missing,
     }
 
     fn rows(every_tick: bool) -> Rows {

@@ -4,7 +4,14 @@
 //! [`black_scholes`] gives European values, [`implied`] inverts them, [`legs`] says what a set of options is
 //! worth at expiry, what it can gain and lose, and what margin it asks.
 
+pub mod batch;
 pub mod black_scholes;
+mod elementary;
+pub mod european;
+#[cfg(test)]
+mod european_test;
+#[cfg(test)]
+mod golden_test;
 pub mod implied;
 pub mod legs;
 

@@ -147,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn normal_agrees_with_erfc(x in -38.0f64..38.0) {
+        fn normal_agrees_with_erfc(x in -37.0f64..37.0) {
             let known = 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2);
             // erfc's argument is rounded, which costs x^2 units in the tail.
             prop_assert!((normal(x) / known - 1.0).abs() < 4e-16 * (4.0 + x * x), "{} {}", normal(x), known);

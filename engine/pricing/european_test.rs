@@ -124,7 +124,8 @@ fn the_last_second_has_no_nan_and_ends_in_the_payoff() {
         for strike in [1.0, 559.99, 560.0, 560.01, 5600.0] {
             for right in [Right::Call, Right::Put] {
                 let g = greeks(right, &terms, strike, 0.2);
-                let all = [g.price, g.delta, g.gamma, g.vega, g.theta, g.rho, g.vanna, g.volga, g.charm, g.speed];
+                let all =
+                    [g.price, g.delta, g.gamma, g.vega, g.theta, g.rho, g.vanna, g.volga, g.charm, g.speed];
                 assert!(all.iter().all(|v| v.is_finite()), "{seconds} s, {strike}: {g:?}");
                 let payoff = (crate::european::sign_of(right) * (560.0 - strike)).max(0.0);
                 assert!((g.price - payoff).abs() < 0.5 * seconds.max(0.0).sqrt() + 1e-9, "{seconds} {g:?}");

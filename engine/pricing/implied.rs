@@ -232,7 +232,8 @@ pub fn implied_into(terms: &Terms, rights: &[Right], strikes: &[f64], values: &[
     let (mut s, mut last) = ([0.0; BLOCK], [0.0; BLOCK]);
     for start in (0..n).step_by(BLOCK) {
         let end = (start + BLOCK).min(n);
-        let mut block = crate::batch::Block::load(&rights[start..end], &strikes[start..end], &vols[start..end]);
+        let mut block =
+            crate::batch::Block::load(&rights[start..end], &strikes[start..end], &vols[start..end]);
         let mut value = [0.5; BLOCK];
         value[..end - start].copy_from_slice(&values[start..end]);
         for (v, right) in block.vol.iter_mut().zip(&block.sign) {

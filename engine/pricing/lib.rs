@@ -4,8 +4,14 @@
 //! [`black_scholes`] gives European values, [`implied`] inverts them, [`legs`] says what a set of options is
 //! worth at expiry, what it can gain and lose, and what margin it asks.
 
+pub mod american;
+#[cfg(test)]
+mod american_test;
+pub mod assignment;
 pub mod batch;
 pub mod black_scholes;
+pub mod boundary;
+pub mod dividends;
 mod elementary;
 pub mod european;
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod european;
 mod european_test;
 #[cfg(test)]
 mod golden_test;
+pub mod forward;
 pub mod implied;
 pub mod legs;
 

@@ -22,6 +22,11 @@ pub mod forward;
 pub mod implied;
 pub mod legs;
 
+pub mod smile;
+pub mod surface;
+#[cfg(test)]
+mod surface_test;
+
 pub use black_scholes::{delta, price, vega};
 pub use implied::{NoVolatility, implied_volatility};
 pub use legs::Bound;

@@ -6,6 +6,7 @@
 //! Units as in [`crate::european`]. Errors, measured against the golden set, are in docs/options.md.
 
 use crate::boundary::{Grid, Method, Premium, PutTerms};
+use crate::dispatch::vectorised;
 use crate::european::{Terms, sign_of, tails, value};
 use crate::implied::NoVolatility;
 use market::Right;
@@ -109,10 +110,7 @@ impl Exercise {
 
     /// The value alone.
     pub fn price(&self, terms: &Terms, strike: f64, vol: f64) -> f64 {
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || self.parts(terms, strike, vol).price,
-        )
+        vectorised!(self.parts(terms, strike, vol).price)
     }
 
     /// Price, delta, gamma, vega and theta. `terms` are those the boundary was solved for; only the spot may differ.
@@ -121,10 +119,7 @@ impl Exercise {
             let n = f64::NAN;
             return AmericanGreeks { price: n, delta: n, gamma: n, vega: n, theta: n };
         }
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || self.greeks_here(terms, strike, vol),
-        )
+        vectorised!(self.greeks_here(terms, strike, vol))
     }
 
     #[inline(always)]
@@ -203,10 +198,7 @@ impl Exercise {
         let low = libm::exp(self.ln_vols[count - 1].min(self.ln_vols[0]));
         let high = libm::exp(self.ln_vols[0]);
         let start = previous.filter(|v| *v > 0.0).unwrap_or(0.25).clamp(low, high);
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || self.search(terms, strike, price, start, (low, high)),
-        )
+        vectorised!(self.search(terms, strike, price, start, (low, high)))
     }
 
     /// Newton's steps with the slope of the last two values, held in a bracket.

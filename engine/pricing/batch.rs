@@ -2,6 +2,7 @@
 //! of fixed length, which the compiler turns into vector code; `pulp` picks AVX-512, AVX2 or plain code
 //! at run time. All three give the same bits.
 
+use crate::dispatch::vectorised;
 use crate::european::{Greeks, Terms, kernel, sign_of};
 use market::Right;
 
@@ -163,17 +164,13 @@ pub fn greeks_into(
 ) {
     assert!(rights.len() == strikes.len() && vols.len() == strikes.len(), "columns of one length");
     assert!(from + strikes.len() <= out.len(), "room for every row");
-    let arch = pulp::Arch::new();
     let mut found = [[0.0; BLOCK]; COLUMNS];
     let valid = terms.is_valid();
     for start in (0..strikes.len()).step_by(BLOCK) {
         let end = (start + BLOCK).min(strikes.len());
         let block = Block::load(&rights[start..end], &strikes[start..end], &vols[start..end]);
         let room = &mut found;
-        arch.dispatch(
-            #[inline(always)]
-            || fill(terms, &block, room),
-        );
+        vectorised!(fill(terms, &block, room));
         let rows = from + start..from + end;
         for (column, values) in out.columns_mut().into_iter().zip(&found) {
             column[rows.clone()].copy_from_slice(&values[..end - start]);

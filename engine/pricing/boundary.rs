@@ -5,6 +5,7 @@
 //! A call is a put with spot and strike, rate and yield exchanged, so this file knows puts only. The boundary scales
 //! with the strike: one solution serves every strike of an expiry.
 
+use crate::dispatch::vectorised;
 use crate::elementary::{density, exp, ln, mills, normal};
 
 /// What a put's boundary depends on; a call's with rate and yield exchanged.
@@ -81,10 +82,7 @@ impl Method {
     /// exercise never pays.
     pub fn solve(&self, terms: &PutTerms, out: &mut Vec<f64>) -> Option<()> {
         let start = terms.start()?;
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || self.solve_here(terms, start, out),
-        );
+        vectorised!(self.solve_here(terms, start, out));
         Some(())
     }
 

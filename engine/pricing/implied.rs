@@ -6,6 +6,7 @@
 //! the price curve, on its logarithm; a start that proves bad falls back to the cold one.
 
 use crate::batch::BLOCK;
+use crate::dispatch::vectorised;
 use crate::elementary::{exp, ln, mills};
 use crate::european::{Terms, sign_of};
 use implied_vol::{DefaultSpecialFn, ImpliedBlackVolatilityNormalised};
@@ -228,7 +229,6 @@ pub fn quote_volatility(
 pub fn implied_into(terms: &Terms, rights: &[Right], strikes: &[f64], values: &[f64], vols: &mut [f64]) {
     let n = strikes.len();
     assert!(rights.len() == n && values.len() == n && vols.len() == n, "columns of one length");
-    let arch = pulp::Arch::new();
     let (mut s, mut last) = ([0.0; BLOCK], [0.0; BLOCK]);
     for start in (0..n).step_by(BLOCK) {
         let end = (start + BLOCK).min(n);
@@ -239,11 +239,8 @@ pub fn implied_into(terms: &Terms, rights: &[Right], strikes: &[f64], values: &[
         for (v, right) in block.vol.iter_mut().zip(&block.sign) {
             *v = if *v > 0.0 && right.abs() == 1.0 { *v } else { 0.3 };
         }
-        let (s, last) = (&mut s, &mut last);
-        arch.dispatch(
-            #[inline(always)]
-            || two_steps(terms, &block, &value, s, last),
-        );
+        let (to, steps) = (&mut s, &mut last);
+        vectorised!(two_steps(terms, &block, &value, to, steps));
         for i in start..end {
             let (found, step) = (s[i - start], last[i - start].abs());
             vols[i] = if found > 0.0 && step <= STEP_CONVERGED * found && found.is_finite() {

@@ -11,14 +11,15 @@ pub mod assignment;
 pub mod batch;
 pub mod black_scholes;
 pub mod boundary;
+mod dispatch;
 pub mod dividends;
 mod elementary;
 pub mod european;
 #[cfg(test)]
 mod european_test;
+pub mod forward;
 #[cfg(test)]
 mod golden_test;
-pub mod forward;
 pub mod implied;
 pub mod legs;
 

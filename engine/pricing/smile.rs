@@ -329,7 +329,11 @@ impl Task<'_> {
             base = base.faded(low);
         }
         let Some(before) = self.before else { return base };
-        let short = base.places().chain(before.places()).map(|k| before.variance(k) - base.variance(k)).fold(0.0, f64::max);
+        let short = base
+            .places()
+            .chain(before.places())
+            .map(|k| before.variance(k) - base.variance(k))
+            .fold(0.0, f64::max);
         base.a += short * (1.0 + 1e-9);
         if base.is_free_by(self.before, G_LEFT) {
             return base;

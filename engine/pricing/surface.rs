@@ -140,7 +140,8 @@ impl Surface {
 
     /// True when no smile lies below an earlier one over the log-moneyness `-reach..reach`.
     pub fn is_calendar_free(&self, reach: f64) -> bool {
-        let above = |k: f64| self.slices.windows(2).all(|p| p[1].svi.variance(k) >= p[0].svi.variance(k) - 1e-12);
+        let above =
+            |k: f64| self.slices.windows(2).all(|p| p[1].svi.variance(k) >= p[0].svi.variance(k) - 1e-12);
         (0..=400).all(|i| above(reach * (f64::from(i) / 200.0 - 1.0)))
     }
 

@@ -58,10 +58,8 @@ fn quotes_that_hold_arbitrage_give_a_surface_that_does_not() {
     let cheap: Vec<SmilePoint> = near.iter().map(|p| SmilePoint { vol: 0.6 * p.vol, ..*p }).collect();
     surface.refit(&Terms::new(100.0, 0.2, 0.03, 0.0), &cheap).expect("points");
     // A tent that no density can have.
-    let tent: Vec<SmilePoint> = near
-        .iter()
-        .map(|p| SmilePoint { vol: 0.25 + 3.0 * p.k.abs(), half_spread: 0.001, ..*p })
-        .collect();
+    let tent: Vec<SmilePoint> =
+        near.iter().map(|p| SmilePoint { vol: 0.25 + 3.0 * p.k.abs(), half_spread: 0.001, ..*p }).collect();
     surface.refit(&Terms::new(100.0, 0.3, 0.03, 0.0), &tent).expect("points");
     assert_eq!(surface.slices().len(), 3);
     free_of_arbitrage(&surface);
@@ -72,7 +70,9 @@ fn the_surface_answers_by_delta_strike_and_time() {
     let mut surface = Surface::new();
     for (years, scale) in [(0.1, 1.0), (0.25, 2.4), (0.5, 4.5)] {
         let svi = Svi { a: SKEWED.a * scale, b: SKEWED.b * scale, ..SKEWED };
-        surface.refit(&Terms::new(100.0, years, 0.03, 0.01), &points(&svi, years, 50, 0.0005)).expect("points");
+        surface
+            .refit(&Terms::new(100.0, years, 0.03, 0.01), &points(&svi, years, 50, 0.0005))
+            .expect("points");
     }
     let first = surface.slices()[0];
     let strike = first.strike_of_delta(Right::Put, 0.25).expect("there is one");

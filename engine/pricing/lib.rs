@@ -24,6 +24,9 @@ pub mod implied;
 pub mod legs;
 
 pub mod smile;
+pub mod structure;
+#[cfg(test)]
+mod structure_test;
 pub mod surface;
 #[cfg(test)]
 mod surface_test;

@@ -11,6 +11,9 @@ pub mod assignment;
 pub mod batch;
 pub mod black_scholes;
 pub mod boundary;
+pub mod chain;
+#[cfg(test)]
+mod chain_test;
 mod dispatch;
 pub mod dividends;
 mod elementary;
@@ -30,6 +33,8 @@ mod structure_test;
 pub mod surface;
 #[cfg(test)]
 mod surface_test;
+
+pub mod volatility_history;
 
 pub use black_scholes::{delta, price, vega};
 pub use implied::{NoVolatility, implied_volatility};

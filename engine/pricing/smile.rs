@@ -58,6 +58,8 @@ const G_MARGIN: f64 = 2e-3;
 /// `g` a new smile is left with at least, so that finer grids than ours find none below zero either.
 const G_LEFT: f64 = 1e-5;
 const PENALTY: f64 = 300.0;
+/// Furthest place of the bend, in log-moneyness.
+const PLACE_MAX: f64 = 1.0;
 /// Largest slope of a wing (R. Lee's moment formula allows 2).
 const SLOPE_MAX: f64 = 1.95;
 
@@ -148,7 +150,7 @@ impl Svi {
         let rho = libm::tanh(p[2]).clamp(-0.9995, 0.9995);
         let sigma = libm::exp(p[4].clamp(-9.0, 2.0));
         let b = libm::exp(p[1].clamp(-25.0, 3.0)).min(SLOPE_MAX / (1.0 + rho.abs()));
-        Self { a: p[0], b, rho, m: p[3], sigma }
+        Self { a: p[0], b, rho, m: p[3].clamp(-PLACE_MAX, PLACE_MAX), sigma }
     }
 
     /// Slopes of `w` in the free parameters.
@@ -338,14 +340,22 @@ impl Task<'_> {
         if base.is_free_by(self.before, G_LEFT) {
             return base;
         }
-        let mut lift = 0.0;
-        let mut weights = 0.0;
+        let (mut lift, mut weights) = (0.0, 0.0);
         for p in self.points {
             let weight = p.weight / (p.half_spread + 2e-4);
             lift += weight * (p.vol * p.vol * self.years - before.variance(p.k));
             weights += weight;
         }
-        Svi { a: before.a + (lift / weights).max(0.0), ..*before }
+        // Raising the level only weakens what butterflies the finer grid may still see.
+        let mut lift = (lift / weights).max(0.0);
+        for _ in 0..60 {
+            let lifted = Svi { a: before.a + lift, ..*before };
+            if lifted.is_free_by(self.before, G_LEFT) {
+                return lifted;
+            }
+            lift = 1.5 * lift + 1e-3 * before.variance(0.0);
+        }
+        Svi { a: before.a + lift, ..*before }
     }
 
     fn variance_low(&self, svi: &Svi) -> f64 {

@@ -40,6 +40,8 @@ pub struct Exercise {
     put: PutTerms,
     /// Volatilities the boundary was solved at: Chebyshev points in the logarithm.
     ln_vols: Vec<f64>,
+    /// Barycentric weights of those points.
+    weights: Vec<f64>,
     /// `ln boundary` at the pricing points, one row a volatility.
     rows: Vec<f64>,
     grid: Grid,
@@ -73,7 +75,16 @@ impl Exercise {
             }
         }
         let never = rows.is_empty();
-        Self { right, put, ln_vols, rows, grid: Grid::new(method, terms.years, rate, dividend_yield), never }
+        let weights = chebyshev_weights(count);
+        Self {
+            right,
+            put,
+            ln_vols,
+            weights,
+            rows,
+            grid: Grid::new(method, terms.years, rate, dividend_yield),
+            never,
+        }
     }
 
     /// True when early exercise never pays before expiry.
@@ -96,9 +107,10 @@ impl Exercise {
     fn interpolate(&self, vol: f64, ln_b: &mut [f64; POINTS_MAX]) -> f64 {
         let n = self.rows.len() / self.ln_vols.len();
         let count = self.ln_vols.len();
-        let at = libm::log(vol).clamp(self.ln_vols[count - 1].min(self.ln_vols[0]), self.ln_vols[0]);
+        let at =
+            crate::elementary::ln(vol).clamp(self.ln_vols[count - 1].min(self.ln_vols[0]), self.ln_vols[0]);
         let mut weights = [0.0; VOLS_MAX];
-        barycentric(&self.ln_vols, at, &mut weights);
+        barycentric(&self.ln_vols, &self.weights, at, &mut weights);
         ln_b[..n].fill(0.0);
         for (row, weight) in self.rows.chunks_exact(n).zip(weights) {
             for (to, from) in ln_b[..n].iter_mut().zip(row) {
@@ -159,7 +171,7 @@ impl Exercise {
         }
         let mut ln_b = [0.0; POINTS_MAX];
         let today = self.interpolate(vol, &mut ln_b);
-        let ln_m = -sign * libm::log(terms.spot / strike);
+        let ln_m = -sign * crate::elementary::ln(terms.spot / strike);
         if ln_m <= today {
             let (price, delta) = (intrinsic, sign);
             return AmericanParts { price, delta, gamma: 0.0, vega: 0.0, exercised: true };
@@ -284,21 +296,25 @@ impl AmericanParts {
     }
 }
 
-/// Weights of Chebyshev points of the first kind at `x`.
+/// Barycentric weights of Chebyshev points of the first kind.
+fn chebyshev_weights(count: usize) -> Vec<f64> {
+    let sign = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 };
+    let angle = |i: usize| std::f64::consts::PI * (i as f64 + 0.5) / count as f64;
+    (0..count).map(|i| sign(i) * libm::sin(angle(i))).collect()
+}
+
+/// Weights of the values at `points` for the interpolant at `x`.
 #[inline(always)]
-fn barycentric(points: &[f64], x: f64, weights: &mut [f64; VOLS_MAX]) {
-    let n = points.len();
+fn barycentric(points: &[f64], fixed: &[f64], x: f64, weights: &mut [f64; VOLS_MAX]) {
     let mut total = 0.0;
-    for (i, p) in points.iter().enumerate() {
+    for (i, (p, w)) in points.iter().zip(fixed).enumerate() {
         if (x - p).abs() < 1e-13 {
             weights.fill(0.0);
             weights[i] = 1.0;
             return;
         }
-        let angle = std::f64::consts::PI * (i as f64 + 0.5) / n as f64;
-        let sign = if i % 2 == 0 { 1.0 } else { -1.0 };
-        weights[i] = sign * libm::sin(angle) / (x - p);
+        weights[i] = w / (x - p);
         total += weights[i];
     }
-    weights[..n].iter_mut().for_each(|w| *w /= total);
+    weights[..points.len()].iter_mut().for_each(|w| *w /= total);
 }

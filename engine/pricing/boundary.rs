@@ -62,7 +62,11 @@ impl Method {
 
     /// A method with so many collocation nodes, points of the equation's integrals, iterations, and points of the
     /// pricing integral.
+    ///
+    /// # Panics
+    /// When the numbers of points are no multiples of 16.
     pub fn new(nodes: usize, points: usize, iterations: usize, price_points: usize) -> Self {
+        assert!(points % LANES == 0 && price_points % LANES == 0, "points in multiples of {LANES}");
         let cosine = |i: usize| (std::f64::consts::PI * i as f64 / nodes as f64).cos();
         let all: Vec<f64> = (0..=nodes).map(|i| 0.5 * (1.0 + cosine(i))).collect();
         let points = legendre(points);
@@ -136,14 +140,25 @@ impl Method {
         let drift = r - q;
         let spread = v * t.sqrt();
         let (mut above, mut below) = (0.0, 0.0);
-        for ((w, weight), level) in self.points.iter().zip(levels) {
-            let gap = t * w * w;
-            let sw = spread * w;
-            let d2 = (ln_b - level + drift * gap) / sw - 0.5 * sw;
-            let jacobian = 2.0 * t * w * weight;
-            let u = t - gap;
-            above += jacobian * exp(r * u) * normal(d2);
-            below += jacobian * exp(q * u) * normal(d2 + sw);
+        for (points, levels) in self.points.chunks_exact(LANES).zip(levels.chunks_exact(LANES)) {
+            // Whole blocks into arrays first: a running sum would keep the loop from becoming vector code.
+            let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
+            let (mut ws, mut weights, mut at) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+            for l in 0..LANES {
+                (ws[l], weights[l], at[l]) = (points[l].0, points[l].1, levels[l]);
+            }
+            for l in 0..LANES {
+                let gap = t * ws[l] * ws[l];
+                let sw = spread * ws[l];
+                let d2 = (ln_b - at[l] + drift * gap) / sw - 0.5 * sw;
+                let d1 = d2 + sw;
+                let jacobian = 2.0 * t * ws[l] * weights[l];
+                let u = t - gap;
+                a[l] = jacobian * exp(r * u) * normal(d2);
+                b[l] = jacobian * exp(q * u) * normal(d1);
+            }
+            above += total(&a);
+            below += total(&b);
         }
         let d2 = (ln_b + drift * t) / spread - 0.5 * spread;
         let d1 = d2 + spread;
@@ -164,7 +179,11 @@ impl Method {
 
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+    let mut four = [0.0; 4];
+    for (i, (x, y)) in a.iter().zip(b).enumerate() {
+        four[i % 4] += x * y;
+    }
+    (four[0] + four[1]) + (four[2] + four[3])
 }
 
 /// The critical price of the quadratic approximation, per unit of strike, by bracketed Newton.
@@ -288,34 +307,50 @@ impl Grid {
         let (w, weight, discount, yielded) =
             (&self.w[..n], &self.weight[..n], &self.discount[..n], &self.yielded[..n]);
         let (drift, ln_b) = (&self.drift[..n], &ln_b[..n]);
-        let mut sums = [[0.0; LANES]; 3];
+        let mut sums = [0.0; 3];
         for start in (0..n).step_by(LANES) {
+            let part = |of: &[f64]| -> [f64; LANES] { std::array::from_fn(|l| of[start + l]) };
+            let (w, weight, discount) = (part(w), part(weight), part(discount));
+            let (yielded, drift, ln_b) = (part(yielded), part(drift), part(ln_b));
+            let mut terms = [[0.0; LANES]; 3];
+            let [values, slopes, bends] = &mut terms;
             for l in 0..LANES {
-                let j = start + l;
-                let sw = spread * w[j];
+                let sw = spread * w[l];
                 let per_sw = 1.0 / sw;
-                let d2 = (ln_m - ln_b[j] + drift[j]) * per_sw - 0.5 * sw;
+                let d2 = (ln_m - ln_b[l] + drift[l]) * per_sw - 0.5 * sw;
                 let d1 = d2 + sw;
-                let b = exp(ln_b[j]);
+                let b = exp(ln_b[l]);
                 let n2 = density(d2);
-                let n1 = n2 * b * per_m * discount[j] / yielded[j];
+                let n1 = n2 * b * per_m * discount[l] / yielded[l];
                 let down2 = tail_below(d2, n2);
                 let down1 = tail_below(d1, n1);
-                let value = r * discount[j] * down2 - q * m * yielded[j] * down1;
-                let rush = discount[j] * n2 * per_m * per_sw;
+                let rush = discount[l] * n2 * per_m * per_sw;
                 let lost = q * b - r;
-                sums[0][l] += weight[j] * value;
-                sums[1][l] += weight[j] * (rush * lost - q * yielded[j] * down1);
-                sums[2][l] += weight[j] * rush * per_m * (q * b - lost * (1.0 + d2 * per_sw));
+                values[l] = weight[l] * (r * discount[l] * down2 - q * m * yielded[l] * down1);
+                slopes[l] = weight[l] * (rush * lost - q * yielded[l] * down1);
+                bends[l] = weight[l] * rush * per_m * (q * b - lost * (1.0 + d2 * per_sw));
+            }
+            for (sum, term) in sums.iter_mut().zip(&terms) {
+                *sum += total(term);
             }
         }
-        let [value, slope, bend] = sums.map(|lanes| lanes.iter().sum());
+        let [value, slope, bend] = sums;
         Premium { value, slope, bend }
     }
 }
 
-/// Lanes of the pricing sum; the numbers of pricing points are multiples of it.
-const LANES: usize = 8;
+/// Points worked on together; the numbers of points of a method are multiples of it.
+const LANES: usize = 16;
+
+/// The sum of a block, in a fixed order that needs no long chain of additions.
+#[inline(always)]
+fn total(block: &[f64; LANES]) -> f64 {
+    let mut four = [0.0; 4];
+    for (l, value) in block.iter().enumerate() {
+        four[l % 4] += value;
+    }
+    (four[0] + four[1]) + (four[2] + four[3])
+}
 
 /// `N(-d)` from the density at `d`.
 #[inline(always)]

@@ -84,6 +84,15 @@ fn implied_volatility(c: &mut Criterion) {
             greeks(rights[i], &terms, strikes[i], vol.unwrap_or(f64::NAN))
         });
     });
+    // The next quote of a calm second: a thousandth.
+    let near: Vec<f64> = vols.iter().map(|v| v * 1.001).collect();
+    group.bench_function("warm from a thousandth away, with all Greeks", |b| {
+        b.iter(|| {
+            i = (i + 1) % 64;
+            let vol = implied(rights[i], black_box(&terms), strikes[i], values[i], Some(near[i]));
+            greeks(rights[i], &terms, strikes[i], vol.unwrap_or(f64::NAN))
+        });
+    });
     let mut out = Columns::missing(64);
     let mut found = previous.clone();
     group.throughput(Throughput::Elements(64));

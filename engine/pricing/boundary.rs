@@ -66,7 +66,10 @@ impl Method {
     /// # Panics
     /// When the numbers of points are no multiples of 16.
     pub fn new(nodes: usize, points: usize, iterations: usize, price_points: usize) -> Self {
-        assert!(points % LANES == 0 && price_points % LANES == 0, "points in multiples of {LANES}");
+        assert!(
+            points.is_multiple_of(LANES) && price_points.is_multiple_of(LANES),
+            "points in multiples of {LANES}"
+        );
         let cosine = |i: usize| (std::f64::consts::PI * i as f64 / nodes as f64).cos();
         let all: Vec<f64> = (0..=nodes).map(|i| 0.5 * (1.0 + cosine(i))).collect();
         let points = legendre(points);
@@ -256,7 +259,7 @@ fn interpolation_row(all: &[f64], x: f64) -> Vec<f64> {
     }
     let term = |k: usize| {
         let end = if k == 0 || k == n { 0.5 } else { 1.0 };
-        let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if k.is_multiple_of(2) { 1.0 } else { -1.0 };
         sign * end / (x - all[k])
     };
     let total: f64 = (0..=n).map(term).sum();

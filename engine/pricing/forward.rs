@@ -227,7 +227,7 @@ fn reweighted(pairs: &[Pair], slope: f64, intercept: f64, scratch: &mut Vec<(f64
         sxx += w * (p.strike - mx) * (p.strike - mx);
         sxy += w * (p.strike - mx) * (p.difference - my);
     }
-    if !(sxx > 0.0) {
+    if sxx.is_nan() || sxx <= 0.0 {
         return None;
     }
     let slope = sxy / sxx;

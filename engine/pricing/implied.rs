@@ -14,12 +14,14 @@ use market::Right;
 use market::quote::Quote;
 
 /// A Householder step this small (relative) leaves an error of its fourth power.
-const STEP_LAST: f64 = 1e-4;
+const STEP_LAST: f64 = 1e-3;
 /// Warm steps before the cold search takes over.
 const WARM_STEPS: u32 = 3;
 /// A second batch step this small (relative) has converged.
 const STEP_CONVERGED: f64 = 2e-3;
-const DENSITY_AT_ZERO: f64 = 0.398_942_280_401_432_7;
+const ROOT_TWO_PI: f64 = 2.506_628_274_631_000_7;
+/// `ln sqrt(2 pi)`.
+const LN_ROOT_TWO_PI: f64 = 0.918_938_533_204_672_8;
 const FAR: f64 = 39.0;
 
 /// Why a price or a quote has no implied volatility.
@@ -100,8 +102,11 @@ struct Problem {
     x: f64,
     /// `e^(x/2)`: the price's upper bound.
     bound: f64,
+    per_bound: f64,
     /// The price to be matched.
     target: f64,
+    /// Its logarithm, less that of the slope's constant part `bound / sqrt(2 pi)`.
+    ln_target: f64,
     /// The deviation at which the price curve bends: `sqrt(2 |x|)`.
     bend: f64,
     /// Discounted intrinsic value of the forward and upper bound, dollars.
@@ -120,32 +125,34 @@ impl Problem {
         let unit = (terms.spot_leg * strike_leg).sqrt();
         let target = (value - intrinsic) / unit;
         let upper = if sign > 0.0 { terms.spot_leg } else { strike_leg };
-        Self { x, bound: exp(0.5 * x), target, bend: (-2.0 * x).sqrt(), intrinsic, upper }
+        let bound = exp(0.5 * x);
+        let ln_target = ln(target) - 0.5 * x + LN_ROOT_TWO_PI;
+        let per_bound = 1.0 / bound;
+        Self { x, bound, per_bound, target, ln_target, bend: (-2.0 * x).sqrt(), intrinsic, upper }
     }
 
     /// One Householder step of third order from the deviation `s`; with its ratios as in Jaeckel's paper. Free of
     /// branches.
     #[inline(always)]
     fn step(&self, s: f64) -> f64 {
-        let ratio = self.x / s;
+        let per_s = 1.0 / s;
+        let ratio = self.x * per_s;
         let (d1, d2) = (ratio + 0.5 * s, ratio - 0.5 * s);
         let size1 = d1.abs();
         let size1 = if size1 > FAR { FAR } else { size1 };
         let size2 = if -d2 > FAR { FAR } else { -d2 };
-        let density = DENSITY_AT_ZERO * exp(-0.5 * (size1 * size1));
+        let half_square = 0.5 * (size1 * size1);
+        // One over the density. Exponential and logarithm do not wait for each other.
+        let inverse = ROOT_TWO_PI * exp(half_square);
         let tail = mills(size1);
-        let inverse = 1.0 / density;
         let up = if d1 < 0.0 { tail } else { inverse - tail };
-        // Price over its slope, and the price.
+        // Price over its slope.
         let over_slope = up - mills(size2);
-        let slope = self.bound * density;
-        let price = slope * over_slope;
-        let per_s = 1.0 / s;
         let (a, b) = (ratio * ratio * per_s, 0.25 * s);
         let second = a - b;
         let third = second * second - 3.0 * a * per_s - 0.25;
-        let plain = (self.target - price) / slope;
-        let gap = ln(self.target / price);
+        let plain = self.target * inverse * self.per_bound - over_slope;
+        let gap = self.ln_target + half_square - ln(over_slope);
         let by_price = 1.0 / over_slope;
         let low = s < self.bend;
         let newton = if low { gap * over_slope } else { plain };

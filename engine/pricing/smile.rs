@@ -188,7 +188,7 @@ pub fn fit(points: &[SmilePoint], years: f64, last: Option<&Svi>, before: Option
     };
     let points: arrayvec::ArrayVec<SmilePoint, POINTS_MAX> =
         points.iter().copied().filter(usable).take(POINTS_MAX).collect();
-    if points.len() < POINTS_MIN || !(years > 0.0) {
+    if points.len() < POINTS_MIN || years.is_nan() || years <= 0.0 {
         return None;
     }
     let reach = reach(&points, years);

@@ -317,7 +317,7 @@ pub fn probability_of_touch(terms: &Terms, barrier: f64, vol: f64) -> f64 {
     if h == 0.0 {
         return 1.0;
     }
-    if !(deviation > 0.0) {
+    if deviation.is_nan() || deviation <= 0.0 {
         let reached = libm::log(terms.forward() / terms.spot);
         return f64::from(u8::from(reached / h >= 1.0));
     }

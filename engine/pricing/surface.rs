@@ -150,7 +150,7 @@ impl Surface {
     pub fn variance(&self, k: f64, years: f64) -> Option<f64> {
         let after = self.slices.partition_point(|s| s.terms.years < years);
         let at = |i: usize| self.slices[i].svi.variance(k);
-        if self.slices.is_empty() || !(years > 0.0) {
+        if self.slices.is_empty() || years.is_nan() || years <= 0.0 {
             return None;
         }
         if after == 0 {

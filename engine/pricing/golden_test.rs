@@ -42,7 +42,11 @@ pub fn file(name: &str) -> Vec<u8> {
 
 /// A golden table of the repository.
 pub fn table(name: &str) -> Vec<Row> {
-    let text = file(name);
-    let mut reader = csv::Reader::from_reader(&text[..]);
+    rows(&file(name))
+}
+
+/// The rows of a CSV table.
+pub fn rows(text: &[u8]) -> Vec<Row> {
+    let mut reader = csv::Reader::from_reader(text);
     reader.deserialize().map(|row| Row(row.expect("a CSV row"))).collect()
 }

@@ -1,7 +1,9 @@
 //! Option mathematics: price, delta, implied volatility, payoff of legs. Analytics are `f64`; what a
 //! position can lose is exact [`market::Money`].
 //!
-//! [`black_scholes`] gives European values, [`implied`] inverts them, [`legs`] says what a set of options is
+//! [`european`] and [`batch`] give European values with all Greeks ([`black_scholes`] the plain ones), [`implied`] inverts
+//! them; [`american`] and [`dividends`] price early exercise, [`assignment`] says when to fear it; [`forward`], [`smile`] and
+//! [`surface`] read the market, [`chain`] holds it; [`legs`] (exact) and [`structure`] (with odds) say what a set of options is
 //! worth at expiry, what it can gain and lose, and what margin it asks.
 
 pub mod american;
@@ -26,6 +28,8 @@ mod golden_test;
 pub mod implied;
 pub mod legs;
 
+#[cfg(test)]
+mod real_chains_test;
 pub mod smile;
 pub mod structure;
 #[cfg(test)]

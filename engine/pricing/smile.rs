@@ -55,9 +55,11 @@ const STEPS_COLD: u32 = 60;
 const PARAMETERS: usize = 5;
 /// `g` is held above this in the fit, and above zero in the check.
 const G_MARGIN: f64 = 2e-3;
-/// `g` a new smile is left with at least, so that finer grids than ours find none below zero either.
-const G_LEFT: f64 = 1e-5;
-const PENALTY: f64 = 300.0;
+/// What `g` of a new smile, and its share above the smile before, are left with at least, so that finer grids than ours find none below zero either.
+const G_LEFT: f64 = 2e-5;
+const PENALTY: f64 = 1000.0;
+/// Times the penalties are made twentyfold.
+const HARDER: u32 = 4;
 /// Furthest place of the bend, in log-moneyness.
 const PLACE_MAX: f64 = 1.0;
 /// Largest slope of a wing (R. Lee's moment formula allows 2).
@@ -98,21 +100,34 @@ impl Svi {
         share * share - 0.25 * slope * slope * (1.0 / w + 0.25) + 0.5 * bend
     }
 
-    /// True when neither butterfly nor calendar (against the earlier smile) arbitrage is seen on dense grids (wide,
-    /// over six deviations, and around the bend) and in the wings.
+    /// True when no butterfly is seen on dense grids (wide, over six deviations, around the bend) and in the wings, and no
+    /// calendar arbitrage against the earlier smile where that has options worth quoting: from six of its deviations
+    /// below the forward to four above. Beyond, the order of two extrapolations is not held.
     pub fn is_free(&self, before: Option<&Svi>) -> bool {
         self.is_free_by(before, 0.0)
     }
 
-    /// The same with `g` at least `margin`.
+    /// The same with `g`, and the share above the smile before, at least `margin`.
     fn is_free_by(&self, before: Option<&Svi>, margin: f64) -> bool {
         let numbers = self.a.is_finite() && self.b >= 0.0 && self.rho.abs() < 1.0 && self.sigma > 0.0;
         let wings = self.b * (1.0 + self.rho.abs()) <= 2.0;
-        let later = before.is_none_or(|s| {
-            self.b * (1.0 + self.rho) >= s.b * (1.0 + s.rho) - 1e-12
-                && self.b * (1.0 - self.rho) >= s.b * (1.0 - s.rho) - 1e-12
-        });
-        numbers && wings && later && self.places().all(|k| self.holds(before, k, margin))
+        let holds = |k: f64| self.variance(k) > 0.0 && self.durrleman(k) >= margin;
+        let above = |k: f64, s: &Svi| self.variance(k) >= s.variance(k) * (1.0 + margin) - 1e-12;
+        let later = before.is_none_or(|s| self.meetings(s).all(|k| above(k, s)));
+        numbers && wings && later && self.places().all(holds)
+    }
+
+    /// Where it is compared with the smile before.
+    fn meetings(&self, before: &Svi) -> impl Iterator<Item = f64> + use<> {
+        let range = before.quoted();
+        let all = self.places().chain(before.places()).chain(grid(-range.0, DENSE));
+        all.filter(move |k| *k >= range.0 && *k <= range.1)
+    }
+
+    /// Log-moneyness between which options are worth quoting.
+    fn quoted(&self) -> (f64, f64) {
+        let deviation = self.variance(0.0).max(1e-12).sqrt();
+        (-6.0 * deviation, 4.0 * deviation)
     }
 
     /// Where arbitrage is looked for.
@@ -125,11 +140,6 @@ impl Svi {
         let near = grid(6.0 * deviation, DENSE);
         let bend = grid(1.0, DENSE).map(move |u| m + 30.0 * sigma * spread(u));
         wide.chain(near).chain(bend)
-    }
-
-    fn holds(&self, before: Option<&Svi>, k: f64, margin: f64) -> bool {
-        let w = self.variance(k);
-        w > 0.0 && self.durrleman(k) >= margin && before.is_none_or(|s| w >= s.variance(k) - 1e-12)
     }
 
     /// The same level at the money with the shape faded: at 0 it is flat.
@@ -192,12 +202,20 @@ pub fn fit(points: &[SmilePoint], years: f64, last: Option<&Svi>, before: Option
         return None;
     }
     let reach = reach(&points, years);
-    let task = Task { points: &points, years, before, reach };
+    let mut task = Task { points: &points, years, before, reach, penalty: PENALTY };
     let found = match last {
         Some(last) => task.descend(last.free(), STEPS_WARM),
         None => task.cold(),
     };
-    let svi = Svi::from_free(&found.0);
+    let mut svi = Svi::from_free(&found.0);
+    // What is left of arbitrage is weighed ever harder before anything is forced.
+    for _ in 0..HARDER {
+        if svi.is_free_by(before, G_LEFT) {
+            break;
+        }
+        task.penalty *= 20.0;
+        svi = Svi::from_free(&task.descend(svi.free(), STEPS_WARM).0);
+    }
     let repaired = !svi.is_free_by(before, G_LEFT);
     let svi = if repaired { task.repair(svi) } else { svi };
     Some(Fit { svi, rms_vol: task.rms(&svi), repaired })
@@ -208,6 +226,7 @@ struct Task<'a> {
     years: f64,
     before: Option<&'a Svi>,
     reach: f64,
+    penalty: f64,
 }
 
 /// Normal equations of one step.
@@ -286,38 +305,57 @@ impl Task<'_> {
             let miss = (svi.variance(p.k) - p.vol * p.vol * self.years) * scale;
             normal.add(miss, &svi.slopes(p.k).map(|s| s * scale));
         }
-        for k in grid(self.reach, GRID) {
-            self.penalise(&svi, free, k, &mut normal);
+        let deviation = svi.variance(0.0).max(1e-12).sqrt();
+        for k in grid(self.reach, GRID).chain(grid(8.0 * deviation, GRID)) {
+            self.penalise_butterfly(&svi, free, k, &mut normal);
+        }
+        if let Some(before) = self.before {
+            let (low, high) = before.quoted();
+            for u in grid(1.0, GRID) {
+                let k = low + 0.5 * (1.0 + u) * (high - low);
+                penalise_calendar(&svi, before, k, self.penalty, &mut normal);
+            }
         }
         normal
     }
 
-    /// Penalties at one place; the slopes of `g` are differences, since few places need them.
-    fn penalise(&self, svi: &Svi, free: &[f64; PARAMETERS], k: f64, normal: &mut Normal) {
+    /// The penalty at one place; the slopes of `g` are differences, since few places need them.
+    fn penalise_butterfly(&self, svi: &Svi, free: &[f64; PARAMETERS], k: f64, normal: &mut Normal) {
         let w = svi.variance(k);
-        if let Some(before) = self.before {
-            let level = before.variance(k);
-            let short = 1.0005 * level - w;
-            if short > 0.0 {
-                let scale = PENALTY / level.max(1e-9);
-                normal.add(short * scale, &svi.slopes(k).map(|s| -s * scale));
-            }
-        }
         let g = if w > 0.0 { svi.durrleman(k) } else { -1.0 };
         if g < G_MARGIN {
             let slopes = std::array::from_fn(|i| {
                 let mut bumped = *free;
                 let by = if i == 0 { 1e-6 * w.abs().max(1e-6) } else { 1e-6 };
                 bumped[i] += by;
-                -PENALTY * (Svi::from_free(&bumped).durrleman(k) - g) / by
+                -self.penalty * (Svi::from_free(&bumped).durrleman(k) - g) / by
             });
-            normal.add(PENALTY * (G_MARGIN - g), &slopes);
+            normal.add(self.penalty * (G_MARGIN - g), &slopes);
         }
     }
 
-    /// Fades the shape until no butterfly is left, lifts the smile over the one before, and where that does not do
-    /// takes the smile before, lifted to the quotes.
+    /// The least lift of the whole smile that leaves no arbitrage, when a lift does at all: it weakens butterflies (they
+    /// sit where variance is low) and cures calendars.
+    fn lifted(&self, svi: &Svi) -> Option<Svi> {
+        let by = |lift: f64| Svi { a: svi.a + lift, ..*svi };
+        let most = 0.25 * svi.variance(0.0);
+        if !(most > 0.0 && by(most).is_free_by(self.before, G_LEFT)) {
+            return None;
+        }
+        let (mut low, mut high) = (0.0, most);
+        for _ in 0..16 {
+            let lift = 0.5 * (low + high);
+            if by(lift).is_free_by(self.before, G_LEFT) { high = lift } else { low = lift }
+        }
+        Some(by(high))
+    }
+
+    /// Lifts the smile a little; where that does not do, fades its shape until no butterfly is left and lifts it over the
+    /// smile before; and in the last resort takes the smile before, lifted to the quotes.
     fn repair(&self, svi: Svi) -> Svi {
+        if let Some(lifted) = self.lifted(&svi) {
+            return lifted;
+        }
         let mut base = svi;
         if self.variance_low(&base) <= 0.0 || !base.a.is_finite() {
             base = Svi::flat(self.mean_vol(), self.years);
@@ -334,7 +372,7 @@ impl Task<'_> {
         let short = base
             .places()
             .chain(before.places())
-            .map(|k| before.variance(k) - base.variance(k))
+            .map(|k| before.variance(k) * (1.0 + 2.0 * G_LEFT) - base.variance(k))
             .fold(0.0, f64::max);
         base.a += short * (1.0 + 1e-9);
         if base.is_free_by(self.before, G_LEFT) {
@@ -375,6 +413,16 @@ impl Task<'_> {
             weights += weight;
         }
         (sum / weights).sqrt()
+    }
+}
+
+/// The penalty of lying below the smile before at one place.
+fn penalise_calendar(svi: &Svi, before: &Svi, k: f64, penalty: f64, normal: &mut Normal) {
+    let level = before.variance(k);
+    let short = 1.0005 * level - svi.variance(k);
+    if short > 0.0 {
+        let scale = penalty / level.max(1e-9);
+        normal.add(short * scale, &svi.slopes(k).map(|s| -s * scale));
     }
 }
 

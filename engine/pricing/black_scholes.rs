@@ -123,13 +123,13 @@ pub fn vega(spot: f64, strike: f64, years: f64, vol: f64, rate: f64, dividend_yi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::implied::golden;
+    use crate::golden_test::table;
     use proptest::prelude::*;
 
     #[test]
     fn agrees_with_sixty_digits() {
-        let rows = golden::read("european_subset.csv");
-        assert!(rows.len() > 700);
+        let rows = table("european/european.csv.gz");
+        assert!(rows.len() == 6500);
         for row in rows {
             let [s, k, t, r, q, v] = ["S", "K", "T", "r", "q", "sigma"].map(|name| row.number(name));
             let scale = s.max(k);
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn small_values_keep_their_digits() {
-        for row in golden::read("european_subset.csv") {
+        for row in table("european/european.csv.gz") {
             let [s, k, t, r, q, v] = ["S", "K", "T", "r", "q", "sigma"].map(|name| row.number(name));
             let known = row.number("price");
             // One minute at 1 % volatility: ln(S/K) / deviation itself carries 1e-11, times d.
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn limits_and_nonsense() {
-        for row in golden::read("limits.csv") {
+        for row in table("european/limits.csv") {
             let [s, k, t, r, q, v] = ["S", "K", "T", "r", "q", "sigma"].map(|name| row.number(name));
             let value = price(row.right(), s, k, t, v, r, q);
             assert!((value - row.number("price_limit")).abs() <= 1e-13 * s.max(k), "{row:?}: {value}");

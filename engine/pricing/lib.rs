@@ -1,12 +1,44 @@
 //! Option mathematics: price, delta, implied volatility, payoff of legs. Analytics are `f64`; what a
 //! position can lose is exact [`market::Money`].
 //!
-//! [`black_scholes`] gives European values, [`implied`] inverts them, [`legs`] says what a set of options is
+//! [`european`] and [`batch`] give European values with all Greeks ([`black_scholes`] the plain ones), [`implied`] inverts
+//! them; [`american`] and [`dividends`] price early exercise, [`assignment`] says when to fear it; [`forward`], [`smile`] and
+//! [`surface`] read the market, [`chain`] holds it; [`legs`] (exact) and [`structure`] (with odds) say what a set of options is
 //! worth at expiry, what it can gain and lose, and what margin it asks.
 
+pub mod american;
+#[cfg(test)]
+mod american_test;
+pub mod assignment;
+pub mod batch;
 pub mod black_scholes;
+pub mod boundary;
+pub mod chain;
+#[cfg(test)]
+mod chain_test;
+mod dispatch;
+pub mod dividends;
+mod elementary;
+pub mod european;
+#[cfg(test)]
+mod european_test;
+pub mod forward;
+#[cfg(test)]
+mod golden_test;
 pub mod implied;
 pub mod legs;
+
+#[cfg(test)]
+mod real_chains_test;
+pub mod smile;
+pub mod structure;
+#[cfg(test)]
+mod structure_test;
+pub mod surface;
+#[cfg(test)]
+mod surface_test;
+
+pub mod volatility_history;
 
 pub use black_scholes::{delta, price, vega};
 pub use implied::{NoVolatility, implied_volatility};

@@ -10,14 +10,14 @@ fn a_model_dropped_into_the_folder_is_picked_up_and_a_bad_one_is_refused() {
     copy_folder(&shipped_models(), &models);
     office.set("models", "folder", &models.display().to_string());
     let mut engine = office.engine();
-    engine.until("the shipped models", |e| e.said().contains("model   sim-1min 1 for 1min").then_some(()));
+    engine.until("the shipped models", |e| e.said().contains("model   sim-1min 2 for 1min").then_some(()));
 
-    drop_in(&models, "sim-1min", "1", "2", |_| {});
+    drop_in(&models, "sim-1min", "2", "3", |_| {});
     engine.until("the dropped model in the seats", |e| {
-        e.said().contains("model   sim-1min 2 for 1min").then_some(())
+        e.said().contains("model   sim-1min 3 for 1min").then_some(())
     });
 
-    drop_in(&models, "sim-5min", "1", "2", |model| {
+    drop_in(&models, "sim-5min", "2", "3", |model| {
         let middle = model.len() / 2;
         model[middle] ^= 0xff;
     });
@@ -25,13 +25,13 @@ fn a_model_dropped_into_the_folder_is_picked_up_and_a_bad_one_is_refused() {
         let said = e.said();
         said.lines().find(|line| line.contains("model_refused")).map(str::to_string)
     });
-    assert!(told.contains("sim-5min/2"), "{told}");
+    assert!(told.contains("sim-5min/3"), "{told}");
 
     let before = quotes(&office);
     engine.until("the engine to go on", |_| (quotes(&office) > before).then_some(()));
     office.run(&["tell", "stop"]).well();
     let said = engine.wait().well();
-    assert!(!said.contains("sim-5min 2 for"), "{said}");
+    assert!(!said.contains("sim-5min 3 for"), "{said}");
     let rerun = office.run(&["rerun", "--times", "1"]).well();
     assert!(rerun.contains(" 0 different"), "with the change of models in it: {rerun}");
 }

@@ -8,6 +8,7 @@ use forecast::forest::{Aggregate, Forest, Mode, TreeNode};
 use forecast::graph::{Graph, Node, Op};
 use forecast::kernel::{Instructions, Kernel, Program};
 use std::hint::black_box;
+use std::process::Command;
 use std::sync::Arc;
 
 const EVERY: [Instructions; 3] = [Instructions::Widest, Instructions::Avx2, Instructions::Portable];
@@ -127,5 +128,32 @@ fn trees(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, dense, trees);
+/// onnxruntime's own times, from Python: its call overhead there is told by a graph of one Relu of one number.
+fn onnxruntime(c: &mut Criterion) {
+    let Some(python) = std::env::var_os("WINGSPREAD_PYTHON") else {
+        println!("onnxruntime: set WINGSPREAD_PYTHON to have it in the same run");
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("wingspread-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/python/reference_models.py");
+    let done =
+        Command::new(python).args([script, "--bench"]).arg(&folder).output().expect("the interpreter starts");
+    println!("onnxruntime, ns a row from Python:\n{}", String::from_utf8_lossy(&done.stdout));
+    if let Ok(bytes) = std::fs::read(folder.join("lightgbm.onnx")) {
+        let mut kernel =
+            kernel(&forecast::read::read(&bytes).expect("a LightGBM model"), Instructions::Widest);
+        let (rows, mut out, mut at) = (rows(24), [0.0; 3], 0);
+        c.bench_function("LightGBM's own 3 x 100 trees, rotating rows", |b| {
+            b.iter(|| {
+                at = (at + 1) % ROWS;
+                kernel.predict(black_box(&rows[at]), &mut out)
+            });
+        });
+    }
+    // What is left there is small and in the system's temporary folder.
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+criterion_group!(benches, dense, trees, onnxruntime);
 criterion_main!(benches);

@@ -40,6 +40,32 @@ impl Instructions {
     }
 }
 
+/// Numbers that begin at a cache line: otherwise every second load, or every one of 64 bytes, takes two lines.
+#[derive(Debug)]
+struct Aligned {
+    numbers: Vec<f32>,
+    start: usize,
+}
+
+impl Aligned {
+    fn of(numbers: &[f32]) -> Self {
+        let mut held = vec![0.0f32; numbers.len() + ALIGNMENT / 4];
+        // Without an aligned place they stand where they are: slower, not wrong.
+        let start = held.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / 4);
+        held[start..start + numbers.len()].copy_from_slice(numbers);
+        held.truncate(start + numbers.len());
+        Self { numbers: held, start }
+    }
+
+    fn get(&self) -> &[f32] {
+        &self.numbers[self.start..]
+    }
+
+    fn get_mut(&mut self) -> &mut [f32] {
+        &mut self.numbers[self.start..]
+    }
+}
+
 /// Where a row is in the buffer.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -58,7 +84,7 @@ impl Place {
 struct Layer {
     tiles: Vec<Tile>,
     /// Weights of all tiles; within one, input by input.
-    weights: Vec<f32>,
+    weights: Aligned,
     bias: Vec<f32>,
     then: Option<Unary>,
 }
@@ -260,54 +286,48 @@ fn fold(mut graph: Graph) -> Graph {
 fn pack(weights: &[f32], bias: &[f32], lanes: usize) -> Layer {
     let outputs = bias.len();
     let inputs = weights.len() / outputs;
-    let padded = outputs.next_multiple_of(PAD);
-    let mut layer = Layer { tiles: vec![], weights: vec![], bias: bias.to_vec(), then: None };
-    layer.bias.resize(padded, 0.0);
+    let (rows, padded) = (inputs.next_multiple_of(PAD), outputs.next_multiple_of(PAD));
+    let mut padded_bias = bias.to_vec();
+    padded_bias.resize(padded, 0.0);
+    let mut tiles = Vec::new();
+    let mut packed = Vec::new();
     if outputs <= DOTS_MAX {
-        let padded = inputs.next_multiple_of(PAD);
-        layer.weights = vec![0.0; outputs * padded];
+        packed = vec![0.0; outputs * rows];
         for (at, w) in weights.iter().enumerate() {
-            layer.weights[at % outputs * padded + at / outputs] = *w;
+            packed[at % outputs * rows + at / outputs] = *w;
         }
-        return layer;
     }
     let mut output = 0;
-    while output < padded {
+    while outputs > DOTS_MAX && output < padded {
         let left = (padded - output) / lanes;
         // Narrow registers need more sums at once to keep the multipliers busy.
         let most = if lanes >= 16 { 4 } else { 8 };
         let registers = [8, 4, 2, 1].into_iter().find(|r| *r <= left.min(most)).unwrap_or(1);
-        layer.tiles.push(Tile { registers, weights: layer.weights.len(), output });
-        for i in 0..inputs.next_multiple_of(PAD) {
-            let row = (output..output + registers * lanes).map(|o| {
+        tiles.push(Tile { registers, weights: packed.len(), output });
+        for i in 0..rows {
+            packed.extend((output..output + registers * lanes).map(|o| {
                 let is_there = i < inputs && o < outputs;
                 if is_there { weights[i * outputs + o] } else { 0.0 }
-            });
-            layer.weights.extend(row);
+            }));
         }
         output += registers * lanes;
     }
-    layer
+    Layer { tiles, weights: Aligned::of(&packed), bias: padded_bias, then: None }
 }
 
 /// A program with buffers of its own.
 #[derive(Debug)]
 pub struct Kernel {
     program: Arc<Program>,
-    /// The rows, from `start` on aligned.
-    buffer: Vec<f32>,
-    start: usize,
+    rows: Aligned,
     scratch: Scratch,
 }
 
 impl Kernel {
     /// Buffers for a program.
     pub fn new(program: Arc<Program>) -> Self {
-        let buffer = vec![0.0f32; program.size + ALIGNMENT / 4];
-        // Without an aligned place the rows stand where they are: slower, not wrong.
-        let start = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / 4);
-        let scratch = program.scratch.clone();
-        Self { program, buffer, start, scratch }
+        let (rows, scratch) = (Aligned::of(&vec![0.0; program.size]), program.scratch.clone());
+        Self { program, rows, scratch }
     }
 
     /// Runs one row per input.
@@ -315,12 +335,12 @@ impl Kernel {
     /// # Errors
     /// When the rows do not fit, or a number is not finite where no tree takes it for missing.
     pub fn run(&mut self, inputs: &[&[f32]]) -> Result<(), PlanFault> {
-        let Self { program, buffer, start, scratch } = self;
+        let Self { program, rows, scratch } = self;
         let (given, wanted) = (inputs.len(), program.inputs.len());
         if given != wanted {
             return Err(PlanFault::Width { found: given, wanted });
         }
-        let rows = &mut buffer[*start..*start + program.size];
+        let rows = rows.get_mut();
         for (place, row) in program.inputs.iter().zip(inputs) {
             if row.len() != place.width {
                 return Err(PlanFault::Width { found: row.len(), wanted: place.width });
@@ -336,7 +356,7 @@ impl Kernel {
     /// What the last run gave for an output; empty when there is no such output.
     pub fn output(&self, index: usize) -> &[f32] {
         let place = self.program.outputs.get(index);
-        place.map_or(&[], |p| &self.buffer[self.start + p.start..self.start + p.start + p.width])
+        place.map_or(&[], |p| &self.rows.get()[p.start..p.start + p.width])
     }
 }
 
@@ -407,12 +427,12 @@ fn run_stage<S: Simd>(simd: S, stage: &Stage, before: &[f32], out: &mut [f32], s
 #[inline(always)]
 fn run_layer<S: Simd>(simd: S, layer: &Layer, x: &[f32], out: &mut [f32], width: usize) {
     if layer.tiles.is_empty() {
-        lanes::dots(simd, &layer.weights, &layer.bias, x, out, width);
+        lanes::dots(simd, layer.weights.get(), &layer.bias, x, out, width);
     }
     for tile in &layer.tiles {
         let count = tile.registers * lanes::lanes::<S>();
         let outputs = tile.output..tile.output + count;
-        let weights = &layer.weights[tile.weights..tile.weights + x.len() * count];
+        let weights = &layer.weights.get()[tile.weights..tile.weights + x.len() * count];
         let (bias, out) = (&layer.bias[outputs.clone()], &mut out[outputs]);
         match tile.registers {
             8 => lanes::tile::<S, 8, 1>(simd, weights, bias, x, out),

@@ -40,7 +40,7 @@ fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let r = simd.mul_add_e_f32s(n, all(simd, -0.693_359_4), x);
     let r = simd.mul_add_e_f32s(n, all(simd, 2.121_944_4e-4), r);
     let mut p = all(simd, 1.987_569_1e-4);
-    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = simd.mul_add_e_f32s(p, r, all(simd, c));
     }
     let p = simd.add_f32s(simd.mul_add_e_f32s(simd.mul_f32s(r, r), p, r), all(simd, 1.0));
@@ -136,9 +136,16 @@ fn of_register<S: Simd>(simd: S, f: Unary, x: S::f32s) -> S::f32s {
     }
 }
 
-/// onnxruntime's five digits of pi: answers must be its answers.
-#[expect(clippy::approx_constant, reason = "a constant of that approximation, not the circle's")]
-const PI_OF_PROBIT: f64 = 3.14159;
+/// As onnxruntime computes it, in 32 bits and with its five digits of pi: near 1/2 the cancellation is part of the
+/// answer.
+fn probit(x: f32) -> f32 {
+    #[expect(clippy::approx_constant, reason = "a constant of that approximation, not the circle's")]
+    const PI: f32 = 3.14159;
+    let y = 2.0 * x - 1.0;
+    let log = libm::logf((1.0 - y) * (1.0 + y));
+    let half = 2.0 / (PI * 0.147) + 0.5 * log;
+    std::f32::consts::SQRT_2 * (-half + (half * half - 1.0 / 0.147 * log).sqrt()).sqrt().copysign(y)
+}
 
 /// Functions that are rare enough to be computed one number at a time.
 fn of_number(f: Unary, x: f32) -> f32 {
@@ -146,13 +153,7 @@ fn of_number(f: Unary, x: f32) -> f32 {
     let value = match f {
         Unary::Log => libm::log(wide),
         Unary::Softplus => wide.max(0.0) + libm::log1p(libm::exp(-wide.abs())),
-        Unary::Probit => {
-            let y = 2.0 * wide - 1.0;
-            let log = libm::log((1.0 - y) * (1.0 + y));
-            let half = 2.0 / (PI_OF_PROBIT * 0.147) + 0.5 * log;
-            let size = libm::sqrt(libm::sqrt(half * half - log / 0.147) - half);
-            std::f64::consts::SQRT_2 * size.copysign(y)
-        }
+        Unary::Probit => f64::from(probit(x)),
         _ => wide,
     };
     value as f32
@@ -353,9 +354,54 @@ pub(crate) fn layer_norm<S: Simd>(
     }
 }
 
+/// exp of a single number, as [`exp`] but without its registers.
+#[inline(always)]
+fn exp_of_number<S: Simd>(x: f32) -> f32 {
+    let x = x.clamp(-87.0, 88.0);
+    let rounded = fused::<S>(x, std::f32::consts::LOG2_E, 12_582_912.0);
+    let n = rounded - 12_582_912.0;
+    let r = fused::<S>(n, 2.121_944_4e-4, fused::<S>(n, -0.693_359_4, x));
+    let mut p = 1.987_569_1e-4;
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = fused::<S>(p, r, c);
+    }
+    let power = (rounded.to_bits() << 23).wrapping_add(127 << 23);
+    (fused::<S>(r * r, p, r) + 1.0) * f32::from_bits(power)
+}
+
+/// `a * b + c`, in one step where the machine has it.
+#[inline(always)]
+fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
+    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
+}
+
+/// Softmax of at most four numbers, the shape of every answer: a register's worth of them would wait for its own
+/// lanes twice, and for the stores before it once.
+#[inline(always)]
+fn softmax_of_few<S: Simd>(x: &[f32], out: &mut [f32], width: usize) {
+    let mut few = [f32::NEG_INFINITY; FEW];
+    for i in 0..FEW {
+        few[i] = if i < width { x[i] } else { f32::NEG_INFINITY };
+    }
+    let most = few[0].max(few[1]).max(few[2].max(few[3]));
+    for (i, x) in few.iter_mut().enumerate() {
+        *x = if i < width { exp_of_number::<S>(*x - most) } else { 0.0 };
+    }
+    let by = 1.0 / ((few[0] + few[1]) + (few[2] + few[3]));
+    for i in 0..FEW {
+        out[i] = few[i] * by;
+    }
+}
+
+/// Numbers that [`softmax_of_few`] takes.
+const FEW: usize = 4;
+
 /// exp(x - max) over its sum, or the logarithm of that.
 #[inline(always)]
 pub(crate) fn softmax<S: Simd>(simd: S, is_log: bool, x: &[f32], out: &mut [f32], width: usize) {
+    if width <= FEW && !is_log {
+        return softmax_of_few::<S>(x, out, width);
+    }
     out.copy_from_slice(x);
     // Behind the end stands what exp makes nothing of.
     out[width..].fill(f32::NEG_INFINITY);

@@ -284,9 +284,12 @@ fn beside(shape: &[usize], c: &Constant) -> Result<(Vec<usize>, Vec<f64>), Strin
     Ok((made, spread))
 }
 
+/// A shape after a move.
+type Reshaped = Result<Vec<usize>, String>;
+
 /// Operators that only move numbers, on rows and constants alike.
 fn moved(node: &Node<'_>, reads: &Reads) -> Option<Made> {
-    let shaped = |f: &dyn Fn(&[usize]) -> Result<Vec<usize>, String>| -> Made {
+    let shaped = |f: &dyn Fn(&[usize]) -> Reshaped| -> Made {
         match reads.first() {
             Some(Some(Known::Row { value, shape })) => Ok(Known::Row { value: *value, shape: f(shape)? }),
             Some(Some(Known::Constant(c))) => {

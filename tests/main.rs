@@ -4,3 +4,4 @@ mod ibm;
 mod sdk;
 mod spine;
 mod tidy;
+mod vendors;

@@ -1,5 +1,6 @@
 //! The one integration binary.
 
+mod features;
 mod ibm;
 mod sdk;
 mod spine;

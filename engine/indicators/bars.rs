@@ -25,7 +25,7 @@ mod corrections;
 pub use corrections::TakenBack;
 
 use crate::grid::{Day, Span, session_date};
-use crate::ledger::Ledger;
+use crate::ledger::{LEDGER_TRADES, Ledger};
 use crate::part::Part;
 use crate::recent::RecentTrades;
 use market::quote::{Bar, SaleRule, Timeframe, Trade};
@@ -513,4 +513,8 @@ fn with_room<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Slot>, D::Error> 
     Ok(minutes)
 }
 
+const _: () = assert!(
+    MINUTES_MAX * size_of::<Slot>() + LEDGER_TRADES * size_of::<Trade>() + size_of::<Bars>() < 112 * 1024,
+    "bars take less than half of the 256 KB a symbol has"
+);
 const _: () = assert!(CLOSE_GRACE_NS < MINUTE, "the waiting mids are of one minute only");

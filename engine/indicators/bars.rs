@@ -64,7 +64,7 @@ pub struct Counts {
     pub unmatched: u64,
     /// Trades repeated by the feed: dropped.
     pub repeated: u64,
-    /// Trades outside the regular session: left out.
+    /// Trades and minutes of history outside the regular session: left out.
     pub outside: u64,
     /// Trades whose sale conditions let them change nothing.
     pub ignored: u64,
@@ -307,12 +307,12 @@ impl Bars {
     /// Takes a finished minute of history, in order; false when it is older than what is known.
     pub fn seed_minute(&mut self, bar: &Bar, closings: &mut impl Closings) -> bool {
         self.close_until(bar.start, closings);
+        if !self.session_holds(bar.start) {
+            self.counts.outside += 1;
+            return false;
+        }
         let is_free = self.site.slots[MINUTE_SLOT].part.is_empty();
-        if bar.low <= Price::ZERO
-            || !is_free
-            || !self.session_holds(bar.start)
-            || !self.open_minute(bar.start)
-        {
+        if bar.low <= Price::ZERO || !is_free || !self.open_minute(bar.start) {
             self.counts.late += 1;
             return false;
         }

@@ -19,6 +19,7 @@ use std::path::PathBuf;
         wingspread --for 60s --speed 600            ... for a minute, ten times faster\n  \
         wingspread latency                          the latency histograms of the engine that is running\n  \
         wingspread journal list --kind refusals     what was not traded, and which check refused it\n  \
+        wingspread features --data F --out F.parquet what the engine would have seen of recorded data\n  \
         wingspread check                            is this machine ready? every finding with a remedy\n\n\
         Settings: config/wingspread.yaml (docs/configuration.md). Keys come from the environment only:\n  \
         APCA_API_KEY_ID, APCA_API_SECRET_KEY."
@@ -87,6 +88,16 @@ pub enum Command {
         python -c 'import pandas; print(pandas.read_parquet(\"spy.parquet\"))'"
     )]
     Features(Features),
+    /// Measure after how many bars each indicator no longer depends on where history began.
+    #[command(
+        long_about = "Measure, on recorded data of yours, after how many bars each indicator (at its default parameters) \
+        no longer depends on where history began: every indicator is started at several later bars and compared with one \
+        that saw all of them. Beside it stands what its declaration says (docs/indicators.md).",
+        after_help = "Examples:\n  \
+        wingspread warmup --data spy.csv.gz --symbol SPY\n  \
+        wingspread warmup --data data/lean/equity/usa/daily/spy.zip --timeframe 1day"
+    )]
+    Warmup(Warmup),
     /// List or export what is on record.
     Journal(Journal),
     /// Show the latency histograms of the running engine, or write them as .hgrm files.
@@ -180,6 +191,20 @@ pub struct Features {
     /// A row after every trade and quote that changed a bar, too.
     #[arg(long)]
     pub every_tick: bool,
+}
+
+/// Options of `warmup`.
+#[derive(Args, Debug)]
+pub struct Warmup {
+    /// Recorded data, as `features` takes it.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub data: Vec<PathBuf>,
+    /// The symbol, where the data's path does not name it.
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Bars of this timeframe.
+    #[arg(long, value_name = "NAME", value_parser = timeframe, default_value = "1min")]
+    pub timeframe: Timeframe,
 }
 
 /// Options of `journal`.

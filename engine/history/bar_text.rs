@@ -76,13 +76,27 @@ pub enum Error {
 
 /// Reads the bars of a file and of which timeframe they are: [`Timeframe::Min1`] or [`Timeframe::Day1`].
 pub fn read(file: &Path) -> Result<(Timeframe, Vec<Bar>), Error> {
+    read_from(file, opened(file)?)
+}
+
+/// Reads the bars of a file whatever their length.
+pub fn read_any(file: &Path) -> Result<Vec<Bar>, Error> {
+    lines(file, opened(file)?).map(|(bars, _)| bars)
+}
+
+fn opened(file: &Path) -> Result<Box<dyn Read>, Error> {
     let opened = File::open(file).map_err(|source| Error::Open { file: file.into(), source })?;
     let is_gzip = file.extension().is_some_and(|extension| extension == "gz");
-    let text: Box<dyn Read> = if is_gzip { Box::new(GzDecoder::new(opened)) } else { Box::new(opened) };
-    read_from(file, text)
+    Ok(if is_gzip { Box::new(GzDecoder::new(opened)) } else { Box::new(opened) })
 }
 
 fn read_from(file: &Path, text: impl Read) -> Result<(Timeframe, Vec<Bar>), Error> {
+    let (bars, are_dates) = lines(file, text)?;
+    timeframe(file, &bars, are_dates).map(|timeframe| (timeframe, bars))
+}
+
+/// Every bar, and whether all are stamped with a date alone.
+fn lines(file: &Path, text: impl Read) -> Result<(Vec<Bar>, bool), Error> {
     let unreadable = |source| Error::Csv { file: file.into(), source };
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let header: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_lowercase).collect();
@@ -108,7 +122,7 @@ fn read_from(file: &Path, text: impl Read) -> Result<(Timeframe, Vec<Bar>), Erro
         }
         bars.push(bar);
     }
-    timeframe(file, &bars, are_dates).map(|timeframe| (timeframe, bars))
+    Ok((bars, are_dates))
 }
 
 fn timeframe(file: &Path, bars: &[Bar], are_dates: bool) -> Result<Timeframe, Error> {

@@ -25,7 +25,7 @@ mod corrections;
 pub use corrections::TakenBack;
 
 use crate::grid::{Day, Span, session_date};
-use crate::ledger::Ledger;
+use crate::ledger::{LEDGER_TRADES, Ledger};
 use crate::part::Part;
 use crate::recent::RecentTrades;
 use market::quote::{Bar, SaleRule, Timeframe, Trade};
@@ -64,7 +64,7 @@ pub struct Counts {
     pub unmatched: u64,
     /// Trades repeated by the feed: dropped.
     pub repeated: u64,
-    /// Trades outside the regular session: left out.
+    /// Trades and minutes of history outside the regular session: left out.
     pub outside: u64,
     /// Trades whose sale conditions let them change nothing.
     pub ignored: u64,
@@ -307,12 +307,12 @@ impl Bars {
     /// Takes a finished minute of history, in order; false when it is older than what is known.
     pub fn seed_minute(&mut self, bar: &Bar, closings: &mut impl Closings) -> bool {
         self.close_until(bar.start, closings);
+        if !self.session_holds(bar.start) {
+            self.counts.outside += 1;
+            return false;
+        }
         let is_free = self.site.slots[MINUTE_SLOT].part.is_empty();
-        if bar.low <= Price::ZERO
-            || !is_free
-            || !self.session_holds(bar.start)
-            || !self.open_minute(bar.start)
-        {
+        if bar.low <= Price::ZERO || !is_free || !self.open_minute(bar.start) {
             self.counts.late += 1;
             return false;
         }
@@ -513,4 +513,8 @@ fn with_room<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Slot>, D::Error> 
     Ok(minutes)
 }
 
+const _: () = assert!(
+    MINUTES_MAX * size_of::<Slot>() + LEDGER_TRADES * size_of::<Trade>() + size_of::<Bars>() < 112 * 1024,
+    "bars take less than half of the 256 KB a symbol has"
+);
 const _: () = assert!(CLOSE_GRACE_NS < MINUTE, "the waiting mids are of one minute only");

@@ -59,7 +59,8 @@ pub fn run(args: &cli::Features) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn parse_symbol(text: &str) -> anyhow::Result<Symbol> {
+/// Reads a symbol in upper or lower case.
+pub(super) fn parse_symbol(text: &str) -> anyhow::Result<Symbol> {
     let upper = text.to_ascii_uppercase();
     upper.parse().ok().with_context(|| format!("`{text}` is no symbol: write SPY or BRK.B"))
 }

@@ -1,4 +1,5 @@
-//! What one and what ten plans cost, batch one, on one thread: our kernels, and tract as the baseline of the same run.
+//! What one plan and ten plans of one model cost, batch one, on one thread: our kernels, and tract as the baseline of
+//! the same run. (Ten models of different weights: `kernels.rs`.)
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use forecast::Plan;

@@ -4,5 +4,6 @@ mod features;
 mod ibm;
 mod sdk;
 mod spine;
+mod tick_path;
 mod tidy;
 mod vendors;

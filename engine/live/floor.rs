@@ -79,7 +79,8 @@ impl Floor {
     pub fn hear(&self, seat: &mut dyn Seat, envelope: &Envelope, read_ns: u64, out: &mut Outbox) {
         let heard_ns = monotonic_ns();
         let is_market = matches!(envelope.letter, Letter::Market(_));
-        if (self.keep_inputs || !is_market) && !self.pen.borrow_mut().heard(envelope) && !is_market {
+        let recorded = is_market && !self.keep_inputs || self.pen.borrow_mut().heard(envelope);
+        if !recorded && !is_market {
             // From here on the record does not tell what the seats know: the engine has to stop and recover. A
             // clearance without a record would become an order that nobody knows after a kill.
             self.record_broken.set(true);

@@ -68,6 +68,7 @@ mod tests {
                     until: Timestamp::from_seconds(i + horizon as i64),
                     date: Date::from_days(i as i32),
                     row: [0.0; indicators::FEATURES],
+                    missing: indicators::features::Missing::NONE,
                     class: class % 3,
                 }))
                 .collect();

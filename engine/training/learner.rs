@@ -168,6 +168,7 @@ impl Adam {
 mod tests {
     use super::*;
     use crate::train::tests::settings;
+    use indicators::features::Missing;
     use market::{Date, Timestamp};
 
     fn example(i: i64, chance: &mut ChaCha8Rng, class: impl Fn(&Row) -> usize) -> Example {
@@ -178,6 +179,7 @@ mod tests {
             until: Timestamp::from_seconds(i + 1),
             class: class(&row),
             row,
+            missing: Missing::NONE,
         }
     }
 

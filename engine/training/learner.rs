@@ -185,7 +185,7 @@ mod tests {
 
     fn log_loss(fitted: &Fitted, examples: &[Example]) -> f64 {
         let mut layer = vec![0.0; fitted.network.hidden];
-        let pairs = examples.iter().map(|e| (fitted.network.odds(&e.row, &mut layer), e.class));
+        let pairs = examples.iter().map(|e| (fitted.odds(&e.row, &mut layer), e.class));
         metrics::score(pairs).expect("some").log_loss
     }
 

@@ -312,15 +312,14 @@ mod tests {
         let root = golden_dir().join("../../../models");
         let mut seen = 0;
         for entry in std::fs::read_dir(root).expect("models").flatten().filter(|e| e.path().is_dir()) {
-            let folder = entry.path().join("1");
-            let bytes = std::fs::read(folder.join("model.onnx")).expect("model.onnx");
-            let manifest = std::fs::read_to_string(folder.join("manifest.yaml")).expect("manifest.yaml");
-            let width = forecast::Manifest::parse(&manifest).expect("right").features.len();
-            let json = std::fs::read(folder.join("golden.json")).expect("golden.json");
-            let golden = forecast::Golden::parse(&json, width).expect("golden rows");
-            let rows: Vec<Vec<f32>> = golden.rows.iter().map(|r| r.features.clone()).collect();
-            let compiled = compile_asking(&bytes, width, &Limits::TABULAR, &rows).expect("sound");
+            let version = std::fs::read_dir(entry.path()).expect("versions").flatten().next().expect("one");
+            // Every check of a load, the schema and the comparison with tract among them.
+            let loaded = crate::load_dir(&version.path()).expect("sound");
+            let compiled = &loaded.compiled;
             assert_eq!(compiled.executor(), Executor::Dense, "{}", compiled.reason());
+            assert!(loaded.manifest.scaling.is_some(), "training fits a scaling");
+            let json = std::fs::read(version.path().join("golden.json")).expect("golden.json");
+            let golden = forecast::Golden::parse(&json, indicators::FEATURES).expect("golden rows");
             let mut plan = compiled.spawn();
             let mut odds = [0.0; 3];
             for row in &golden.rows {

@@ -29,6 +29,8 @@ mod trees;
 pub mod wire;
 
 pub use ensemble::Ensemble;
+pub use indicators::scaling::Scaling;
+
 pub use golden::{Golden, GoldenRow};
 pub use manifest::Manifest;
 pub use plan::{Class, Plan, PlanFault};

@@ -7,8 +7,7 @@ use crate::vet::{self, Fault, Limits, Vetted};
 use forecast::kernel::{Instructions, Kernel, Program};
 use forecast::naive::TOLERANCE;
 use forecast::scaled::Scaled;
-use forecast::{Plan, naive, probe, read};
-use indicators::scaling::Scaling;
+use forecast::{Plan, Scaling, naive, probe, read};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -319,7 +318,7 @@ mod tests {
             assert_eq!(compiled.executor(), Executor::Dense, "{}", compiled.reason());
             assert!(loaded.manifest.scaling.is_some(), "training fits a scaling");
             let json = std::fs::read(version.path().join("golden.json")).expect("golden.json");
-            let golden = forecast::Golden::parse(&json, indicators::FEATURES).expect("golden rows");
+            let golden = forecast::Golden::parse(&json, loaded.manifest.features.len()).expect("golden rows");
             let mut plan = compiled.spawn();
             let mut odds = [0.0; 3];
             for row in &golden.rows {

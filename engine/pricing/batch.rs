@@ -120,6 +120,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
+    /// Takes a block from columns; what is short of it is filled with the last contract.
     pub fn load(rights: &[Right], strikes: &[f64], vols: &[f64]) -> Self {
         let mut block = Self { sign: [1.0; BLOCK], strike: [1.0; BLOCK], vol: [1.0; BLOCK] };
         for (to, right) in block.sign.iter_mut().zip(rights) {

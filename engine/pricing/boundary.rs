@@ -287,6 +287,7 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
+    /// The points of one expiry: `years` to it, rates as decimals a year.
     pub fn new(method: &Method, years: f64, rate: f64, dividend_yield: f64) -> Self {
         let points = &method.price_points;
         let at = |f: &dyn Fn(f64) -> f64| points.iter().map(|(w, _)| f(years * w * w)).collect();

@@ -92,7 +92,7 @@ pub enum Fault {
     },
     /// LMDB said no.
     #[error(
-        "cannot {what}: {why}; make room on the disk (LMDB tells a full one as an input/output error): what waits \
+        "cannot {what}: {why}; check that the disk has room (LMDB tells a full one as an input/output error): what waits \
              is kept, and it is tried again"
     )]
     Table {

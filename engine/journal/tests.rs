@@ -376,7 +376,7 @@ fn a_full_disk_keeps_everything_in_the_ring_until_there_is_room() {
         matches!(monitor.health(), Health::Failing { .. })
     });
     let Health::Failing { why } = monitor.health() else { unreachable!("just seen") };
-    assert!(why.contains("make room on the disk"), "{why}");
+    assert!(why.contains("check that the disk has room"), "{why}");
     let letter = samples::said(Address::Execution, Address::Venue, Letter::Request(samples::request("a")));
     assert!(pen.said(&letter), "the ring still takes letters");
     accepted.push(letter);

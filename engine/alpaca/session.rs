@@ -221,6 +221,13 @@ impl Session {
         })
     }
 
+    /// This session follows one that gave up, whose newest stamp was this: what was missed since is a gap.
+    #[must_use]
+    pub fn after(mut self, newest: Option<Timestamp>) -> Self {
+        (self.newest, self.gap_from) = (newest, newest);
+        self
+    }
+
     /// The next thing to do; call until none is left, after every other call.
     pub fn poll(&mut self) -> Option<Todo> {
         self.todo.pop_front()

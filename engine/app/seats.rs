@@ -10,15 +10,15 @@ pub fn underlying(settings: &strategy::Settings, symbol: Symbol, run: RunId) -> 
     UnderlyingSeat::new(symbol, strategy::Underlying::new(symbol, run, settings.clone()))
 }
 
-/// A symbol's seat in place of one that failed after so many proposals: ids must not repeat.
+/// A symbol's seat in place of one that failed.
 pub fn underlying_after(
     settings: &strategy::Settings,
     symbol: Symbol,
     run: RunId,
-    proposed: u32,
+    failed: &UnderlyingSeat,
 ) -> UnderlyingSeat {
     let core = strategy::Underlying::new(symbol, run, settings.clone());
-    UnderlyingSeat::new(symbol, core.going_on_from(proposed))
+    UnderlyingSeat::new(symbol, core.going_on_from(failed.core()))
 }
 
 /// The seat of risk, over an empty book.

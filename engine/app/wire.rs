@@ -115,6 +115,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let activities_since = restored.risk.core().book().activities_since();
     let activities_since = activities_since.unwrap_or_else(|| greeting.now.new_york().0);
     let operator = restored.risk.core().operator();
+    let working: Vec<_> = working(&restored).collect();
     let Restored { risk, execution, undelivered, positions, .. } = restored;
     let trading = Trading::start(Parts {
         clock: clock.clone(),
@@ -142,7 +143,9 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let office = open_office(
         settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock, past,
     )?;
-    let (room, trouble) = Room::open(&folder, lines(&trading, &letters, &clock, &stop, journal.monitor()));
+    let (mut room, trouble) =
+        Room::open(&folder, lines(&trading, &letters, &clock, &stop, journal.monitor()));
+    room.view.working.extend(working);
     if let Some(trouble) = trouble {
         say(trouble);
     }
@@ -155,6 +158,15 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let opening = Some(greeting.account);
     let run = run.run();
     Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place })
+}
+
+/// Orders of earlier runs that may still work, and whether they open a position.
+fn working(restored: &Restored) -> impl Iterator<Item = (portfolio::proposal::ProposalId, bool)> {
+    let live = restored.execution.core().orders().filter(|order| !order.is_done());
+    live.map(|order| {
+        let proposal = order.proposal();
+        (proposal.id, matches!(proposal.purpose, portfolio::Purpose::Open { .. }))
+    })
 }
 
 fn not_answering(place: &Place) -> String {
@@ -355,7 +367,7 @@ fn symbol_parts(
             rebuild: Box::new(move |failed| {
                 // The office is gone only while the engine stops.
                 let _ = asks.send(office::Ask::Introduce(symbol));
-                seats::underlying_after(&strategy, symbol, run, failed.core().proposed())
+                seats::underlying_after(&strategy, symbol, run, failed)
             }),
         }
     };
@@ -400,8 +412,9 @@ fn session(settings: &Settings, place: &Place, seed: u64) -> SessionSettings {
 
 fn fatal(stop: Arc<AtomicBool>) -> Arc<dyn Fn(&str) + Send + Sync> {
     Arc::new(move |why| {
-        eprintln!("{why}: stopping; the next start recovers it");
-        stop.store(true, Ordering::Relaxed);
+        if !stop.swap(true, Ordering::Relaxed) {
+            eprintln!("{why}: stopping; the next start recovers book and orders");
+        }
     })
 }
 

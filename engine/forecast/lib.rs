@@ -1,5 +1,4 @@
-//! What models say: the plan every executor fills, the ensemble that combines ten of them, their manifests
-//! and the shelf they stand on.
+//! What models say: the plan every executor fills, the ensemble that combines ten of them, and their manifests.
 //!
 //! Start with [`said`] (odds and forecasts) and [`plan`] (the face of every executor), then [`ensemble`];
 //! [`read`] makes a [`graph`] of an ONNX file, [`kernel`] compiles it to what runs on every tick, [`naive`] says what

@@ -6,7 +6,7 @@
 //! in [`table`], one file a family). [`features`] turns a set and a candle into the row a model reads; live,
 //! backtest and training call the same function.
 //!
-//! Everything is constant time per tick and allocates only in its constructor. Values are `f64` inside, `f32` in
+//! Everything is constant time per tick (but the rebuild of a session after a late, cancelled or repaired bar) and allocates only in its constructor. Values are `f64` inside, `f32` in
 //! rows; an indicator that cannot say yet says `None`, and no NaN or infinity ever leaves.
 
 #[macro_use]

@@ -55,7 +55,7 @@ impl Recovered {
     /// Letters several seats heard in earlier runs, in their common order.
     pub fn letters_of(&self, seats: &[Address]) -> Letters {
         let sources = seats.iter().map(|seat| Source::new(&self.reader, *seat, self.last_seq)).collect();
-        Letters { sources, failed: false }
+        Letters { sources, failed: false, run: 0 }
     }
 }
 
@@ -63,9 +63,15 @@ impl Recovered {
 pub struct Letters {
     sources: Vec<Source>,
     failed: bool,
+    run: u32,
 }
 
 impl Letters {
+    /// The run in which the letter given last was heard; 0 before the first.
+    pub fn run(&self) -> u32 {
+        self.run
+    }
+
     fn step(&mut self) -> Result<Option<(Timestamp, Envelope)>, Fault> {
         let mut first: Option<(u64, usize)> = None;
         for (i, source) in self.sources.iter_mut().enumerate() {
@@ -76,7 +82,9 @@ impl Letters {
             }
         }
         let Some((_, i)) = first else { return Ok(None) };
-        match self.sources[i].take().body {
+        let record = self.sources[i].take();
+        self.run = record.run;
+        match record.body {
             Body::Letter(envelope) => Ok(Some((envelope.at, envelope))),
             Body::Run(_) => unreachable!("a source yields heard letters only"),
         }

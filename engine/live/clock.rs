@@ -135,7 +135,7 @@ impl Clock {
                 return false;
             }
             inner.newest_at_ns.store(monotonic_ns(), Relaxed);
-            inner.newest_ns.store(stamp.ns(), Release);
+            inner.newest_ns.fetch_max(stamp.ns(), Release);
         }
         true
     }

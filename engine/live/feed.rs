@@ -48,6 +48,8 @@ pub struct MarketHands {
     dependents: Vec<Address>,
     gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
     read_ns: u64,
+    /// Newest stamp of a quote or trade.
+    newest: Option<Timestamp>,
 }
 
 impl MarketHands {
@@ -59,7 +61,7 @@ impl MarketHands {
         dependents: Vec<Address>,
         gaps: tokio::sync::mpsc::UnboundedSender<Gap>,
     ) -> Self {
-        Self { feed, floor, doors, dependents, gaps, read_ns: 0 }
+        Self { feed, floor, doors, dependents, gaps, read_ns: 0, newest: None }
     }
 
     fn door(&self, symbol: Symbol) -> Option<&Door> {
@@ -79,13 +81,15 @@ impl MarketHands {
         }
         if let Some(stamp) = event.at()
             && !matches!(event, MarketEvent::Bar { .. })
-            && !self.floor.clock.observe(stamp)
         {
-            counters.future_stamps += 1;
-            let count = counters.future_stamps;
-            drop(stages);
-            self.tell_future_stamp(count, &event);
-            return;
+            if !self.floor.clock.observe(stamp) {
+                counters.future_stamps += 1;
+                let count = counters.future_stamps;
+                drop(stages);
+                self.tell_future_stamp(count, &event);
+                return;
+            }
+            self.newest = self.newest.max(Some(stamp));
         }
         let Some(door) = self.door(underlying_of(&event)) else {
             counters.unknown_symbols += 1;
@@ -151,6 +155,11 @@ impl MarketHands {
         }
     }
 
+    /// Newest stamp this feed carried.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
     /// Which feed.
     pub fn feed(&self) -> FeedName {
         self.feed
@@ -213,7 +222,7 @@ impl Missed {
         Some(self.last_ns.map_or(0, |last| (last + MISSED_EVERY_NS).saturating_sub(now_ns)))
     }
 
-    /// It is asked for now.
+    /// The question was put at this time; the next one has to wait.
     pub fn asked(&mut self, now_ns: u64) {
         (self.last_ns, self.is_planned) = (Some(now_ns), false);
     }

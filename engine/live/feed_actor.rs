@@ -301,7 +301,7 @@ fn market_run(
                 }
                 let wanted_now = latest.borrow().clone();
                 next = match session(&wanted_now) {
-                    Ok(next) => next,
+                    Ok((session, url)) => (session.after(hands.newest()), url),
                     Err(why) => {
                         return floor.alert(
                             Severity::Critical,

@@ -6,7 +6,7 @@ use crate::stages::{Stage, Stages, TickClock};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use desk::seat::{Outbox, Seat};
-use journal::Pen;
+use journal::{LetterKind, Pen};
 use market::alert::{AlertNote, Severity};
 use market::order::{Outcome, ReasonText, Report, Request};
 use market::quote::MarketEvent;
@@ -80,7 +80,7 @@ impl Floor {
         let heard_ns = monotonic_ns();
         let is_market = matches!(envelope.letter, Letter::Market(_));
         let recorded = is_market && !self.keep_inputs || self.pen.borrow_mut().heard(envelope);
-        if !recorded && !is_market {
+        if !recorded && !LetterKind::of(&envelope.letter).is_telemetry() {
             // From here on the record does not tell what the seats know: the engine has to stop and recover. A
             // clearance without a record would become an order that nobody knows after a kill.
             self.record_broken.set(true);

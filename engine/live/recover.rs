@@ -39,8 +39,15 @@ pub fn restore(
     let mut positions: BTreeMap<ProposalId, PositionNote> = BTreeMap::new();
     let mut out = Outbox::new();
     let (mut heard, mut newest) = (0, Timestamp::MIN);
-    for letter in recovered.letters_of(&[Address::Risk, Address::Execution]) {
+    let mut run = 0;
+    let mut letters = recovered.letters_of(&[Address::Risk, Address::Execution]);
+    while let Some(letter) = letters.next() {
         let (now, envelope) = letter?;
+        if letters.run() != run {
+            // As it was then: what belonged to a run ended with it.
+            run = letters.run();
+            risk.begin_run();
+        }
         heard += 1;
         newest = newest.max(now);
         if let Some(queue) = on_the_way.get_mut(&(envelope.from, envelope.to))
@@ -48,6 +55,12 @@ pub fn restore(
         {
             // By content, not by count: one letter that was never heard must not stand for all after it.
             queue.remove(place);
+        }
+        if let Letter::Done(done) = &envelope.letter
+            && let Some(cleared) = on_the_way.get_mut(&(Address::Risk, Address::Execution))
+        {
+            // A clearance that was never heard was settled by such a note at an earlier start.
+            cleared.retain(|said| !is_clearance_of(&said.letter, done.proposal));
         }
         let from = envelope.to;
         match from {
@@ -73,6 +86,10 @@ pub fn restore(
     risk.begin_run();
     let undelivered = on_the_way.into_values().flatten().map(settle).collect();
     Ok(Restored { risk, execution, undelivered, positions: positions.into_values().collect(), heard, newest })
+}
+
+fn is_clearance_of(letter: &Letter, proposal: ProposalId) -> bool {
+    matches!(letter, Letter::Cleared(cleared) if cleared.proposal().id == proposal)
 }
 
 /// A clearance that execution never heard is stale: prices moved while nobody looked. Risk is told that it ended

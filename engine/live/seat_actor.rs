@@ -10,6 +10,7 @@ use actix::{Actor, Context, Handler, Message, StreamHandler};
 use desk::letter::{Address, Envelope, Letter};
 use desk::seat::{Outbox, Seat};
 use market::alert::{AlertNote, Severity};
+use market::feed::{FeedNote, FeedState};
 use market::order::ReasonText;
 use market::quote::MarketEvent;
 use market::{Label, Timestamp};
@@ -147,9 +148,10 @@ impl<S: Seat> SeatActor<S> {
         }
     }
 
-    /// Wakes the seat when its deadline came, unless words from before wait in the post.
+    /// Wakes the seat when its deadline came. By a led clock words that wait are heard at their own stamps, which lie
+    /// before now: then they come first.
     fn wake_if_due(&mut self) {
-        if !self.post.borrow().is_empty() {
+        if !self.floor.clock.is_wall() && !self.post.borrow().is_empty() {
             return;
         }
         let now = self.floor.clock.now().max(self.heard_at);
@@ -174,8 +176,8 @@ impl<S: Seat + Unpin + 'static> Handler<Deliver> for SeatActor<S> {
     type Result = ();
     fn handle(&mut self, message: Deliver, _: &mut Self::Context) {
         let mut envelope = message.envelope;
-        if matches!(envelope.letter, Letter::Feed(_)) {
-            // What the feed said before its state changed is heard before the change.
+        if let Letter::Feed(FeedNote { state: FeedState::Down | FeedState::Mute, .. }) = envelope.letter {
+            // What the feed said before it was lost is heard before the loss.
             while self.hear_next_word() {}
         }
         envelope.at = envelope.at.max(self.heard_at);

@@ -1,7 +1,8 @@
 //! Symbol seats on threads of their own, for when one is not enough. The trading thread carries words to a shard
-//! through a ring; the shard pops them, and only when it had gone to sleep does the sender pay for waking it. What
-//! letters from the trading thread's seats and feeds go the same way, behind the words that came before them. What the
-//! seats there say (rarely anything) comes back as ordinary messages. While a ring is full, words stay in the
+//! through a ring; the shard pops them, and only when it had gone to sleep does the sender pay for waking it. Letters of
+//! the trading thread's seats and feeds go the same way, behind the words that came before them; those of the office and
+//! of the control room go straight to the seat. What the seats there say (rarely anything) comes back as ordinary
+//! messages. While a ring is full, words stay in the
 //! symbol's post on the trading thread, where quotes conflate and trades wait.
 
 use crate::bell::{Bell, Ring};
@@ -90,13 +91,15 @@ pub struct Carrier {
     /// Letters that wait for room in the ring.
     letters: VecDeque<Deliver>,
     bell: Bell,
+    /// True while it has planned to come again.
+    planned: bool,
     sender: Rc<RefCell<ShardSender>>,
 }
 
 impl Carrier {
     /// A carrier for one symbol; those of one shard share its sender.
     pub fn new(symbol: Symbol, post: Rc<RefCell<Post>>, sender: Rc<RefCell<ShardSender>>) -> Self {
-        Self { symbol, post, letters: VecDeque::new(), bell: Bell::default(), sender }
+        Self { symbol, post, letters: VecDeque::new(), bell: Bell::default(), planned: false, sender }
     }
 
     /// Rung when words wait in the symbol's post.
@@ -116,9 +119,14 @@ impl Actor for Carrier {
 impl StreamHandler<Ring> for Carrier {
     fn handle(&mut self, _: Ring, context: &mut Self::Context) {
         let mut sender = self.sender.borrow_mut();
-        if !sender.carry(self.symbol, &mut self.post.borrow_mut(), &mut self.letters) {
+        let carried = sender.carry(self.symbol, &mut self.post.borrow_mut(), &mut self.letters);
+        if !carried && !self.planned {
             // The ring is full: come again shortly; meanwhile quotes conflate in the post.
-            context.run_later(AGAIN, |carrier, _| carrier.bell.ring());
+            self.planned = true;
+            context.run_later(AGAIN, |carrier, _| {
+                carrier.planned = false;
+                carrier.bell.ring();
+            });
         }
     }
 }

@@ -359,11 +359,11 @@ impl Gate {
     /// Tells every open position again, for a seat that was made anew.
     pub fn tell_again(&mut self, out: &mut Vec<Said>) {
         let open: Vec<ProposalId> = self.book.open_trades().map(|trade| trade.id).collect();
-        let leftovers: Vec<PositionNote> = self.leftovers.values().cloned().collect();
         for trade in open {
             self.tell(trade, out);
         }
-        out.extend(leftovers.into_iter().map(Said::Position));
+        // After that: telling may change them.
+        out.extend(self.leftovers.values().cloned().map(Said::Position));
     }
 
     fn no_longer_closing(&mut self, position: ProposalId, out: &mut Vec<Said>) {

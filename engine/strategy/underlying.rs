@@ -261,16 +261,13 @@ impl Underlying {
         self.stopping = true;
     }
 
-    /// Proposals made in this run. A core that takes the place of another goes on counting from there.
-    pub const fn proposed(&self) -> u32 {
-        self.count
-    }
-
-    /// This core takes the place of one that had made so many proposals.
+    /// This core takes the place of one that failed: ids go on from there, and what was said to it still holds. An entry
+    /// under way is not taken over, since it may have been proposed in the very step that failed and never left; risk
+    /// counts it all the same.
     #[must_use]
-    pub fn going_on_from(mut self, proposed: u32) -> Self {
-        self.count = proposed;
-        self
+    pub fn going_on_from(self, failed: &Self) -> Self {
+        let Self { count, operator, stopping, halted, .. } = *failed;
+        Self { count, operator, stopping, halted, ..self }
     }
 
     /// When to be woken if nothing else happens.

@@ -36,6 +36,49 @@ fn killed_and_started_again() {
     assert!(rerun.contains(" 0 different"), "{rerun}");
 }
 
+/// What a run cleared after an orderly stop of the one before is still its own at the start after that: recovery
+/// hears each run as it was, the end of a run with it.
+#[test]
+fn a_third_start_knows_what_the_second_opened() {
+    let office = Office::open();
+    // The first run ends before it trades much, so that the second has something to open.
+    office.set("entry", "confidence_min", "1");
+    office.run(&["--for", "3s", "--speed", "60"]).well();
+    assert!(on_record::submissions(&office).is_empty(), "nothing is confident enough");
+    office.set("entry", "confidence_min", "0.3");
+    let mut engine = office.engine();
+    engine.until("positions", |_| (!positions(&office).is_empty()).then_some(()));
+    office.run(&["tell", "pause"]).well();
+    engine.until("no order working", |_| (status(&office)["orders_working"] == 0).then_some(()));
+    let held = positions(&office);
+    office.run(&["tell", "stop"]).well();
+    engine.wait().well();
+
+    let mut engine = office.engine();
+    engine.until("the positions told to their seats", |_| (positions(&office) == held).then_some(()));
+    engine.until("the venue's word on the book", |_| {
+        let told = on_record::alerts(&office, 3);
+        told.iter().any(|code| code.starts_with("book_")).then_some(())
+    });
+    assert_eq!(positions(&office), held);
+    office.run(&["tell", "stop"]).well();
+    let said = engine.wait().well();
+    assert!(said.contains("still paused by the operator"), "{said}");
+    assert!(!said.contains("stray_fill") && !said.contains("book_differs"), "{said}");
+}
+
+fn status(office: &Office) -> serde_json::Value {
+    let done = office.run(&["tell", "status"]);
+    serde_json::from_str(&done.stdout).unwrap_or_default()
+}
+
+/// Ids and units of what is held.
+fn positions(office: &Office) -> std::collections::BTreeSet<String> {
+    let status = status(office);
+    let held = status["positions"].as_array().into_iter().flatten();
+    held.map(|p| format!("{} x{}", p["id"], p["units"])).collect()
+}
+
 #[test]
 fn a_stop_and_a_start_go_on_where_it_stopped() {
     let office = Office::open();

@@ -191,6 +191,18 @@ fn the_gap_is_named_once_by_the_stamps_around_it() {
 }
 
 #[test]
+fn a_session_in_place_of_one_that_gave_up_names_the_gap_too() {
+    let mut s = session(&["A"]).after(Some(at(105)));
+    bring_up(&mut s, 0);
+    s.data(SECOND, Some((at(160), at(161))));
+    assert_eq!(todo(&mut s), [Todo::Tell(FeedState::Up, Some((at(105), at(160))))]);
+    let mut fresh = session(&["A"]).after(None);
+    bring_up(&mut fresh, 0);
+    fresh.data(SECOND, Some((at(160), at(161))));
+    assert_eq!(todo(&mut fresh), [], "nothing was heard before");
+}
+
+#[test]
 fn backs_off_until_data_not_until_an_acknowledgement() {
     let mut s = session(&["A"]);
     let mut now = 0;

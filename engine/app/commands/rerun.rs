@@ -260,9 +260,8 @@ impl<'a> Fresh<'a> {
         let alert = AlertNote { severity: Severity::Critical, what, detail, at };
         self.out.push((Address::Operator, Letter::Alert(alert)));
         if let Address::Underlying(symbol) = letter.to {
-            let proposed = self.symbols.get(&symbol).map_or(0, |failed| failed.core().proposed());
-            let seat = seats::underlying_after(&self.settings.strategy, symbol, self.run, proposed);
-            self.symbols.insert(symbol, seat);
+            let failed = seat_of(&mut self.symbols, self.settings, symbol, self.run);
+            *failed = seats::underlying_after(&self.settings.strategy, symbol, self.run, failed);
         }
     }
 }

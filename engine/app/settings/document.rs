@@ -12,7 +12,7 @@ const HEAD: &str = "\
 
 One file, `config/wingspread.yaml` (another one with `--config FILE`), and the three lists it names. Whatever is left
 out has the default below. The whole is compiled before anything starts: every fault is shown at once, with file,
-line, column and what to write instead. `wingspread check` does only that. For an editor to complete and check
+line, column and what to write instead. `wingspread check` does that, and looks at keys, clock, disk, models and endpoints besides. For an editor to complete and check
 while you type, point it at `config/wingspread.schema.json` (the first line of the shipped file does).
 
 Keys of the broker are read from the environment, `APCA_API_KEY_ID` and `APCA_API_SECRET_KEY`, and from nowhere

@@ -45,8 +45,20 @@ state! {
 impl Ema {
     /// Over `period` values.
     pub fn new(period: usize) -> Self {
-        let n = checked(period) as f64;
-        Self { waits: period, factor: 2.0 / (n + 1.0), period: n, held: 0.0 }
+        Self::with_factor(period, 2.0 / (checked(period) as f64 + 1.0))
+    }
+
+    /// With another factor, seeded alike.
+    pub fn with_factor(period: usize, factor: f64) -> Self {
+        Self { waits: period, factor, period: checked(period) as f64, held: 0.0 }
+    }
+
+    /// An average of amounts that has come this near to nothing is nothing. A seed's sum is left alone.
+    #[inline(always)]
+    pub fn drop_below(&mut self, nothing: f64) {
+        if self.waits == 0 && self.held.abs() < nothing {
+            self.held = 0.0;
+        }
     }
 
     /// The average of the finished values.

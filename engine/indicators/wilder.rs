@@ -1,5 +1,6 @@
 //! Wilder's smoothing (J. Welles Wilder, New Concepts in Technical Trading Systems, 1978), in its two forms.
 
+use crate::average::Ema;
 use crate::indicator::Series;
 use crate::window::checked;
 
@@ -9,50 +10,33 @@ const NOTHING: f64 = 1e-290;
 state! {
     /// Wilder's average: the mean of the first `period` values, then a `period`-th of the way to each new one.
     pub struct Wilder {
-        /// Values still missing from the seed.
-        waits: usize,
-        period: f64,
-        factor: f64,
-        /// The average, or while seeding the sum so far.
-        held: f64,
+        average: Ema,
     }
 }
 
 impl Wilder {
     /// Over `period` values.
     pub fn new(period: usize) -> Self {
-        let n = checked(period) as f64;
-        Self { waits: period, period: n, factor: 1.0 / n, held: 0.0 }
+        Self { average: Ema::with_factor(period, 1.0 / checked(period) as f64) }
     }
 
     /// The average of the finished values.
     #[inline(always)]
     pub fn value(&self) -> Option<f64> {
-        (self.waits == 0).then_some(self.held)
+        self.average.value()
     }
 }
 
 impl Series for Wilder {
     #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
-        match self.waits {
-            0 => Some(self.held + (x - self.held) * self.factor),
-            1 => Some((self.held + x) / self.period),
-            _ => None,
-        }
+        self.average.forming(x)
     }
 
     #[inline(always)]
     fn take(&mut self, x: f64) {
-        if self.waits == 0 {
-            self.held += (x - self.held) * self.factor;
-            if self.held.abs() < NOTHING {
-                self.held = 0.0;
-            }
-        } else {
-            self.held = self.forming(x).unwrap_or(self.held + x);
-            self.waits -= 1;
-        }
+        self.average.take(x);
+        self.average.drop_below(NOTHING);
     }
 }
 

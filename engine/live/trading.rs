@@ -176,6 +176,9 @@ async fn run(
         installs: seated.installs,
         floors: seated.floors,
     };
+    // Every actor starts before this thread may be told to end: one that had not would be started while the runtime goes
+    // away, and would ask it for a timer.
+    tokio::task::yield_now().await;
     if report.send(addresses).is_err() {
         return;
     }

@@ -183,10 +183,7 @@ async fn run(
         return;
     }
     let doors = Rc::new(seated.doors);
-    let everyone: Vec<Address> = [Address::Risk, Address::Execution]
-        .into_iter()
-        .chain(doors.iter().map(|d| Address::Underlying(d.symbol)))
-        .collect();
+    let everyone = everyone(&doors);
     let hands = |feed: FeedName| {
         MarketHands::new(feed, floor.clone(), doors.clone(), everyone.clone(), parts.gaps.clone())
     };
@@ -196,6 +193,12 @@ async fn run(
         arbiter.stop();
     }
     actix_rt::System::current().stop();
+}
+
+/// Every seat that has to know what becomes of a feed.
+fn everyone(doors: &[Door]) -> Vec<Address> {
+    let symbols = doors.iter().map(|door| Address::Underlying(door.symbol));
+    [Address::Risk, Address::Execution].into_iter().chain(symbols).collect()
 }
 
 /// The broker, or an alert why there is none.

@@ -23,17 +23,24 @@ fn the_venue_is_killed_and_comes_back() {
 
     let (venue, _) = start_venue(&office, &port);
     engine.until("book and venue agreeing again", |e| (agreed(&e.said()) > before).then_some(()));
-    engine.until("quotes after it", |e| {
+    engine.until("the stock feed up again", |e| {
         let said = e.said();
-        let back = said.rfind("Stocks is Up")?;
-        said[back..].contains("book_agrees").then_some(())
+        (said.rfind("Stocks is Up") > said.rfind("Stocks is Down")).then_some(())
     });
+    let heard = quotes(&office);
+    engine.until("quotes after it", |_| (quotes(&office) > heard).then_some(()));
     office.run(&["tell", "stop"]).well();
     let said = engine.wait().well();
     assert!(!said.contains("book_differs") && !said.contains("panicked"), "{said}");
     let twice: Vec<_> = on_record::submissions(&office).into_iter().filter(|(_, times)| *times > 1).collect();
     assert!(twice.is_empty(), "submitted more than once: {twice:?}");
     drop(venue);
+}
+
+fn quotes(office: &Office) -> u64 {
+    let done = office.run(&["tell", "status"]);
+    let status: serde_json::Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+    status["counts"]["quotes"].as_u64().unwrap_or(0)
 }
 
 #[test]

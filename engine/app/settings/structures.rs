@@ -15,8 +15,10 @@ pub(super) const RIGHTS: &[&str] = &["call", "put", "stock"];
 pub(super) const DELTA: Kind = Kind::Number { least: 0.001, most: 0.999, unit: "delta without sign" };
 pub(super) const DOLLARS: Kind = Kind::Number { least: -10_000.0, most: 10_000.0, unit: "dollars of strike" };
 pub(super) const TOLERANCE: Kind = Kind::Number { least: 0.0, most: 10_000.0, unit: "dollars of strike" };
-pub(super) const PERCENT: Kind = Kind::Number { least: -99.0, most: 99.0, unit: "% of the underlying's price" };
-pub(super) const PERCENT_OFF: Kind = Kind::Number { least: 0.0, most: 99.0, unit: "% of the underlying's price" };
+pub(super) const PERCENT: Kind =
+    Kind::Number { least: -99.0, most: 99.0, unit: "% of the underlying's price" };
+pub(super) const PERCENT_OFF: Kind =
+    Kind::Number { least: 0.0, most: 99.0, unit: "% of the underlying's price" };
 pub(super) const MOVES: Kind = Kind::Number { least: -10.0, most: 10.0, unit: "expected moves" };
 pub(super) const MOVES_OFF: Kind = Kind::Number { least: 0.01, most: 10.0, unit: "expected moves" };
 pub(super) const STRIKES: Kind = Kind::Whole { least: -100, most: 100, unit: "listed strikes" };
@@ -44,7 +46,11 @@ pub(super) fn compile(file: &Path, root: &Node, report: &mut Report) -> Option<V
             for fault in structure.faults() {
                 let place = fault.leg.and_then(|leg| places.get(leg));
                 let of = fault.leg.map_or(String::new(), |leg| format!("leg {} ", leg + 1));
-                page.fault(*place.unwrap_or(&node.at), format!("{called}: {of}{}", fault.found), fault.remedy);
+                page.fault(
+                    *place.unwrap_or(&node.at),
+                    format!("{called}: {of}{}", fault.found),
+                    fault.remedy,
+                );
             }
         }
         structures.push(structure);
@@ -92,12 +98,7 @@ fn description(page: &mut Page<'_>, record: &Record<'_>) -> Option<String> {
 const DAYS_REMEDY: &str = "write {target: 35, tolerance: 10} or {min: 25, target: 38, max: 60}";
 
 /// Days as `{min, target, max}` or `{target, tolerance}`; `more` keys are for the caller.
-fn days(
-    page: &mut Page<'_>,
-    node: &Node,
-    record: &Record<'_>,
-    more: &[&'static str],
-) -> Option<Days> {
+fn days(page: &mut Page<'_>, node: &Node, record: &Record<'_>, more: &[&'static str]) -> Option<Days> {
     let known = [&["min", "target", "max", "tolerance"], more].concat();
     let days = page.record(node, format!("`days` of {}", record.called), &known)?;
     if let Some(tolerance) = days.node("tolerance") {
@@ -109,7 +110,8 @@ fn days(
         let (target, off) = (page.number(&days, "target", DAYS), page.number(&days, "tolerance", DAYS));
         let (target, off) = (target? as i32, off? as i32);
         if off > target {
-            let found = format!("`tolerance` of `days` of {} is {off}, more than the target {target}", record.called);
+            let found =
+                format!("`tolerance` of `days` of {} is {off}, more than the target {target}", record.called);
             page.fault(tolerance.at, found, "keep it at or below the target");
             return None;
         }
@@ -169,7 +171,11 @@ fn shares(page: &mut Page<'_>, leg: &Record<'_>) -> Option<Holds> {
     let mut good = true;
     for key in ["days", "pick"] {
         if let Some(node) = leg.node(key) {
-            page.fault(node.at, format!("{} is stock and has `{key}`", leg.called), format!("leave `{key}` out"));
+            page.fault(
+                node.at,
+                format!("{} is stock and has `{key}`", leg.called),
+                format!("leave `{key}` out"),
+            );
             good = false;
         }
     }
@@ -245,7 +251,8 @@ fn pair(
     Some([first?, second?])
 }
 
-const WIDTH_REMEDY: &str = "write from: LEG and one of dollars: -5 (tolerance: 1), percent: 2 (tolerance: 0.5), strikes: 3";
+const WIDTH_REMEDY: &str =
+    "write from: LEG and one of dollars: -5 (tolerance: 1), percent: 2 (tolerance: 0.5), strikes: 3";
 
 fn width(page: &mut Page<'_>, node: &Node, called: String) -> Option<Pick> {
     let width = page.record(node, called.clone(), &["from", "dollars", "percent", "strikes", "tolerance"])?;

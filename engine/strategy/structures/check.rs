@@ -82,7 +82,10 @@ impl Structure {
             return Err(Untradeable::Stock(stock.name));
         }
         // One put, sold against cash, is a simple order of its own.
-        let secured_put = matches!(self.legs.as_slice(), [LegTemplate { holds: Holds::Option { right: Right::Put, .. }, .. }]);
+        let secured_put = matches!(
+            self.legs.as_slice(),
+            [LegTemplate { holds: Holds::Option { right: Right::Put, .. }, .. }]
+        );
         if !secured_put
             && let Some(naked) = [Right::Call, Right::Put].into_iter().find_map(|right| self.naked(right))
         {
@@ -194,9 +197,8 @@ fn wrong_expiry(expiry: Expiry, before: &[LegTemplate]) -> Option<Wrong> {
         Expiry::Shared => None,
         Expiry::Own(days) => wrong_days(&days).map(|(what, remedy)| (format!("has {what}"), remedy)),
         Expiry::Same(name) => unknown(&name, before, "has the expiry of"),
-        Expiry::After { leg, days } => unknown(&leg, before, "expires after").or_else(|| {
-            wrong_days(&days).map(|(what, remedy)| (format!("has {what}"), remedy))
-        }),
+        Expiry::After { leg, days } => unknown(&leg, before, "expires after")
+            .or_else(|| wrong_days(&days).map(|(what, remedy)| (format!("has {what}"), remedy))),
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::{cli, run};
 use anyhow::{Context, bail, ensure};
 use exchange::market_model::{self, MarketModel, gather};
+use forecast::LabelRule;
 use indicators::Analysis;
 use market::quote::{Bar, MarketEvent, Timeframe};
 use market::session::Session;
@@ -14,7 +15,8 @@ use market::time::MINUTE;
 use market::{Instrument, Label, Symbol, session};
 use std::path::Path;
 use std::process::ExitCode;
-use training::History;
+use training::learner::{Bounds, Learner};
+use training::{History, boosting, descent};
 
 /// Simulated markets: enough that the longest timeframes have rows, few enough for a coffee.
 const WORLDS: usize = 8;
@@ -84,18 +86,33 @@ fn training_settings(args: &cli::Train, symbols: &[Symbol]) -> anyhow::Result<tr
         prefix: Label::literal(PREFIX),
         version,
         seed: args.seed,
+        timeframes: Timeframe::ALL.to_vec(),
         horizon_bars: [15, 6, 4, 4, 3, 2, 5, 2, 1, 1],
-        threshold_atr: 0.27,
-        hidden: 32,
-        epochs_max: 30,
-        patience_epochs: 5,
-        batch_rows: 128,
-        learning_rate: 5e-4,
-        weight_decay: 1e-2,
+        label: LabelRule::Horizon { threshold_atr: 0.27 },
+        learners: vec![Learner::Network],
+        network: descent::Params {
+            hidden: 32,
+            learning_rate: 5e-4,
+            weight_decay: 1e-2,
+            epochs_max: 30,
+            patience_epochs: 5,
+            batch_rows: 128,
+        },
+        trees: boosting::Params {
+            rounds_max: 300,
+            patience_rounds: 20,
+            learning_rate: 0.1,
+            depth: 4,
+            leaf_weight_min: 20.0,
+            l2: 2.0,
+            columns: 0.7,
+        },
+        trials: 1,
+        folds: 3,
         test_share: 0.2,
-        validation_share: 0.15,
-        rows_min: 400,
-        rows_max: 400_000,
+        stop_share: 0.15,
+        bounds: Bounds { rows_min: 400, rows_max: 200_000 },
+        only_skilled: false,
         source: format!(
             "simulated market, not the real one: {WORLDS} markets derived from seed {}, {}, {} sessions of minutes each",
             args.seed,
@@ -261,16 +278,14 @@ impl Minutes {
 
 /// What the table means, in words.
 fn explain(report: &training::Report) -> String {
-    let better =
-        |m: &&training::TimeframeReport| m.scores.is_some_and(|(own, base)| own.log_loss < base.log_loss);
-    let (good, bad): (Vec<_>, Vec<_>) = report.models.iter().partition(better);
+    let (good, bad): (Vec<_>, Vec<_>) = report.models.iter().partition(|model| model.has_skill());
     let names = |models: &[&training::TimeframeReport]| {
         let names: Vec<String> = models.iter().map(|m| m.timeframe.to_string()).collect();
         if names.is_empty() { "none".to_string() } else { names.join(", ") }
     };
     format!(
-        "\"of base\" is what saying the base rates alone scores on the same test rows, the newest, never trained on.\n\
-         Better than base rates (log loss): {}.\nNot better, or base rates only: {}.\n\
+        "\"of base\" is what saying the base rates alone scores on the same test rows, the newest, which nothing was chosen \
+         by.\nBetter than base rates, on the folds and on the test, beyond doubt: {}.\nNot proven, or base rates only: {}.\n\
          This is skill in a simulated market. It says nothing about the real one: do not trade real money with it.",
         names(&good),
         names(&bad)

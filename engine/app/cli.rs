@@ -68,7 +68,20 @@ pub enum Command {
     Paper(Run),
     /// Run a recorded day through sockets and engine: underlying, options, early close, expiry.
     Replay(Replay),
-    /// Train the ten models from simulated history and write them into the models folder.
+    /// Train models and write them into the models folder, with an honest account of what they are worth.
+    #[command(
+        long_about = "Train models and write them into the models folder, with an honest account of what they are worth.\n\n\
+        Bars become feature rows by the function that runs live; what then happened, within a horizon, is what is \
+        learnt. Parameters are searched on walk-forward folds, purged and embargoed; odds are calibrated on what was said \
+        out of fold; the newest fifth of the time is the last test, which nothing was chosen by. What is not better \
+        than the base rates out of fold, beyond doubt, says the base rates (docs/training.md).\n\n\
+        Without options it simulates markets nobody trades in and trains ten small networks: a few minutes.",
+        after_help = "Examples:\n  \
+        wingspread train --version 3                                 ten models from simulated markets\n  \
+        wingspread train --data spy.csv.gz --symbol SPY --timeframe 5min --learner both --trials 8 --report spy.html\n  \
+        wingspread train --data …/daily/aapl.zip --data …/daily/spy.zip --timeframe 1day --label barriers\n  \
+        wingspread train --from journal --only-skilled --version 20261122 what the engine itself recorded"
+    )]
     Train(Train),
     /// Write what the engine would have seen of recorded data, row by row, as Parquet.
     #[command(
@@ -237,18 +250,86 @@ pub enum Resolution {
 /// Options of `train`.
 #[derive(Args, Debug)]
 pub struct Train {
+    /// Where the bars come from [default: simulated, or files when --data is given].
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<From>,
+    /// Recorded data, as `features` takes it: a file, or a folder of them. May be given more than once, for several
+    /// symbols too.
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// The symbol, where the data's path does not name it.
+    #[arg(long)]
+    pub symbol: Option<String>,
     /// Where the bundles go: NAME/VERSION/{model.onnx, manifest.yaml, golden.json}.
     #[arg(long, value_name = "FOLDER", default_value = "models")]
     pub out: PathBuf,
-    /// Seed of the simulated history and of the training.
-    #[arg(long, default_value_t = 20_261_122)]
-    pub seed: u64,
+    /// Models are called PREFIX-TIMEFRAME [default: sim for simulated history, own otherwise].
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
     /// Version written into the manifests; an existing version is never overwritten.
     #[arg(long, default_value = "1")]
     pub version: String,
+    /// Only this timeframe (1min to 1year); may be given more than once. All ten by default.
+    #[arg(long, value_name = "NAME", value_parser = timeframe)]
+    pub timeframe: Vec<Timeframe>,
+    /// Who learns. Of both, the one that does better on the folds is written.
+    #[arg(long, value_enum, default_value = "network")]
+    pub learner: LearnerKind,
+    /// How classes are decided: by the close at the end of the horizon, or by the barrier touched first.
+    #[arg(long, value_enum, default_value = "horizon")]
+    pub label: LabelKind,
+    /// Parameters tried by each learner; half of them are dropped after each fold.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub trials: usize,
+    /// Walk-forward folds.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub folds: usize,
+    /// Most rows a learner is shown at once; beyond it as many are drawn by lot.
+    #[arg(long, value_name = "NUMBER", default_value_t = 200_000)]
+    pub rows_max: usize,
+    /// Write only models that are better than the base rates beyond doubt.
+    #[arg(long)]
+    pub only_skilled: bool,
+    /// Write an account of folds, calibration, features and baselines as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Seed of the simulated history and of the training.
+    #[arg(long, default_value_t = 20_261_122)]
+    pub seed: u64,
     /// Simulated sessions of minute history a symbol.
     #[arg(long, default_value_t = 60)]
     pub sessions: u32,
+}
+
+/// Where `train` takes its bars from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum From {
+    /// Markets of the simulated exchange.
+    Simulated,
+    /// Recorded data (--data).
+    Files,
+    /// The engine's own record (--journal).
+    Journal,
+}
+
+/// Who learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LearnerKind {
+    /// Gradient-boosted trees.
+    Trees,
+    /// A small dense network.
+    Network,
+    /// Both.
+    Both,
+}
+
+/// How classes are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabelKind {
+    /// By the close at the end of the horizon.
+    Horizon,
+    /// By the first of two barriers touched, or the end of the horizon.
+    Barriers,
 }
 
 /// Options of `features`.
@@ -318,7 +399,7 @@ pub enum JournalAction {
 /// Which records.
 #[derive(Args, Debug, Clone)]
 pub struct Select {
-    /// Kind: predictions, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
+    /// Kind: predictions, scores, ensembles, drift, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
     /// models, feeds, alerts, commands, market, all.
     #[arg(long, default_value = "all")]
     pub kind: String,

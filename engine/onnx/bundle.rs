@@ -237,6 +237,9 @@ pub(crate) mod tests {
             metrics: Default::default(),
             provenance: "reference set".into(),
             scaling: None,
+            label: None,
+            calibration: None,
+            reference: None,
             sha256: hex(&sha256(model)),
         }
     }

@@ -35,6 +35,9 @@ pub enum LoadFault {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A link, a pipe or a device in a file's place: what is read must lie in the folder.
+    #[error("{0} is not an ordinary file; copy the file itself into the folder")]
+    NotOrdinary(PathBuf),
     /// A file larger than it may be.
     #[error("{file} is larger than {most} bytes; is it the right file?")]
     TooLarge {
@@ -79,6 +82,22 @@ pub enum LoadFault {
     },
 }
 
+impl LoadFault {
+    /// True for what a bundle looks like while it is still being copied: something is missing or ends too early.
+    pub fn may_be_unfinished(&self) -> bool {
+        match self {
+            Self::File { cause, .. } => cause.kind() == std::io::ErrorKind::NotFound,
+            Self::Manifest { fault, .. } => matches!(fault, ManifestFault::Unreadable(_)),
+            Self::Golden { fault, .. } => matches!(fault, GoldenFault::Unreadable(_)),
+            Self::Mismatch { remedy, .. } => *remedy == COPY_AGAIN,
+            Self::NotOrdinary(_) | Self::TooLarge { .. } | Self::Model { .. } => false,
+        }
+    }
+}
+
+/// What to do about a file that is not the one its manifest describes.
+const COPY_AGAIN: &str = "the file is damaged or belongs to another manifest: copy both again";
+
 /// Loads a model for the feature schema this program computes.
 ///
 /// # Errors
@@ -110,7 +129,7 @@ pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<L
         return Err(LoadFault::Mismatch {
             file,
             found: format!("its SHA-256 is {}, the manifest says {}", hex(&digest), manifest.sha256),
-            remedy: "the file is damaged or belongs to another manifest: copy both again",
+            remedy: COPY_AGAIN,
         });
     }
     let width = manifest.features.len();
@@ -119,7 +138,11 @@ pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<L
     let compiled = compile_asking(&bytes, width, limits, &rows)
         .map_err(|fault| LoadFault::Model { file: file.clone(), fault })?
         .behind(manifest.scaling.clone());
+    check_input_name(folder, &manifest, &compiled)?;
     repeat_golden(folder, &golden, &compiled)?;
+    if !manifest.says_base_rates_only() {
+        compiled.check_varies(&rows).map_err(|fault| LoadFault::Model { file, fault })?;
+    }
     let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(Loaded { manifest, compiled, digest })
 }
@@ -165,7 +188,7 @@ fn check_schema(folder: &Path, manifest: &Manifest, schema: &Schema) -> Result<(
     Ok(())
 }
 
-fn read_golden(folder: &Path, width: usize) -> Result<Golden, LoadFault> {
+pub(crate) fn read_golden(folder: &Path, width: usize) -> Result<Golden, LoadFault> {
     let file = folder.join("golden.json");
     let bytes = read_bounded(&file, GOLDEN_BYTES_MAX)?;
     Golden::parse(&bytes, width).map_err(|fault| LoadFault::Golden { file, fault })
@@ -191,8 +214,24 @@ fn repeat_golden(folder: &Path, golden: &Golden, compiled: &Compiled) -> Result<
     Ok(())
 }
 
+/// A manifest may say what its graph calls the input: a file that calls it otherwise is not the one it was written for.
+fn check_input_name(folder: &Path, manifest: &Manifest, compiled: &Compiled) -> Result<(), LoadFault> {
+    match &manifest.input {
+        Some(named) if named != compiled.input() => Err(LoadFault::Mismatch {
+            file: folder.join("model.onnx"),
+            found: format!("its input is called `{}`, the manifest says `{named}`", compiled.input()),
+            remedy: "export the model again, or write `input` as the file has it",
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn read_bounded(file: &Path, most: usize) -> Result<Vec<u8>, LoadFault> {
     let fault = |cause| LoadFault::File { file: file.to_path_buf(), cause };
+    // A link could lead out of the folder, and a pipe would be waited on for ever.
+    if !std::fs::symlink_metadata(file).map_err(fault)?.is_file() {
+        return Err(LoadFault::NotOrdinary(file.to_path_buf()));
+    }
     let mut bytes = Vec::new();
     // One byte more than allowed shows that it is too large without reading the rest.
     let opened = File::open(file).map_err(fault)?;
@@ -237,6 +276,7 @@ pub(crate) mod tests {
             metrics: Default::default(),
             provenance: "reference set".into(),
             scaling: None,
+            input: Some("features".into()),
             sha256: hex(&sha256(model)),
         }
     }
@@ -359,6 +399,60 @@ pub(crate) mod tests {
                 Box::new(|f| write(f.join("manifest.yaml"), vec![b'a'; 300_000]).expect("write")),
             ),
         ]
+    }
+
+    /// Every bad file of the reference set in a bundle that is otherwise right, and a word of what it is refused for.
+    const BAD: [(&str, &str); 34] = [
+        ("all_zero_1k", ""),
+        ("bit_flips", ""),
+        ("constant_output", ""),
+        ("cycle", ""),
+        ("dangling_edge", ""),
+        ("external_data_missing", ""),
+        ("external_data_path_traversal", ""),
+        ("extra_input", ""),
+        ("fixed_batch_7", ""),
+        ("float64_io", ""),
+        ("future_ir_version", ""),
+        ("future_opset", ""),
+        ("inf_weights", ""),
+        ("inner_shape_mismatch", ""),
+        ("label_only", ""),
+        ("memory_bomb", ""),
+        ("nan_weights", ""),
+        ("no_outputs", ""),
+        ("nondeterministic", ""),
+        ("not_normalised", ""),
+        ("percent_output", ""),
+        ("random_bytes", ""),
+        ("sigmoid_not_softmax", ""),
+        ("slow_constant_folding", ""),
+        ("slow_loop", ""),
+        ("text_file", ""),
+        ("truncated", ""),
+        ("unknown_op_custom_domain", ""),
+        ("unknown_op_default_domain", ""),
+        ("wrong_input_name", ""),
+        ("wrong_input_width", ""),
+        ("wrong_output_count", ""),
+        ("wrong_output_width", ""),
+        ("zero_bytes", ""),
+    ];
+
+    #[test]
+    fn every_bad_file_is_refused_for_its_own_reason() {
+        let mut wrong = Vec::new();
+        for (name, word) in BAD {
+            let (_root, folder) = folder(|f| replace_model(f, &read(&format!("bad/{name}.onnx"))));
+            let said = load(&folder).expect_err(name).to_string();
+            let said = said.rsplit_once("mlp/1.0.0/").expect("names the file").1.to_string();
+            println!("{name}: {said}");
+            if !said.contains(word) || word.is_empty() {
+                wrong.push((name, word, said));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert_eq!(std::fs::read_dir(golden_dir().join("bad")).expect("golden").count(), BAD.len());
     }
 
     #[test]

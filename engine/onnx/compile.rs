@@ -18,9 +18,17 @@ use tract_onnx::prelude::Framework;
 const ODDS: usize = 3;
 /// Rows a kernel and its referee are both asked.
 const PROBES: usize = 48;
+/// Rows besides the golden ones on which an answer may vary.
+const VARIED: usize = 32;
+/// Answers nearer to each other than this are the same.
+const SAME: f32 = 1e-6;
+/// Answers that are not timed, and those that are.
+const WARM: usize = 16;
+const TIMED: usize = 101;
 
 /// What runs a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Executor {
     /// Our own kernel for dense graphs.
     Dense,
@@ -53,6 +61,7 @@ pub struct Compiled {
     width: usize,
     executor: Executor,
     reason: String,
+    input: String,
     scaling: Option<Scaling>,
 }
 
@@ -108,7 +117,7 @@ fn choose(
     let vetted = vet::vet(proto, inputs, limits)?;
     let why = match kernel(bytes, limits) {
         Ok(kernel) => match examine(&kernel, proto, &vetted, limits, rows)? {
-            None => return Ok(kernel.compiled(vetted.width)),
+            None => return Ok(kernel.compiled(vetted)),
             Some(difference) => difference,
         },
         Err(why) => why,
@@ -117,7 +126,8 @@ fn choose(
         Some(operator) => Err(Fault::KernelsOnly { operator, why }),
         None => {
             let code = Code::Tract(referee::optimise(proto, &vetted, limits)?);
-            Ok(Compiled { code, width: vetted.width, executor: Executor::Tract, reason: why, scaling: None })
+            let (width, input) = (vetted.width, vetted.input);
+            Ok(Compiled { code, width, executor: Executor::Tract, reason: why, input, scaling: None })
         }
     }
 }
@@ -141,7 +151,7 @@ fn kernel(bytes: &[u8], limits: &Limits) -> Result<Candidate, String> {
 }
 
 impl Candidate {
-    fn compiled(self, width: usize) -> Compiled {
+    fn compiled(self, vetted: Vetted) -> Compiled {
         let (executor, judge) = match self.graph.has_trees() {
             true => (Executor::Trees, "the definition of ONNX"),
             false => (Executor::Dense, "tract"),
@@ -150,7 +160,8 @@ impl Candidate {
         let reason = format!(
             "{nodes} operators and {operations} operations, all known to the kernels, which agree with {judge}"
         );
-        Compiled { code: Code::Kernel(self.program), width, executor, reason, scaling: None }
+        let (code, Vetted { width, input, .. }) = (Code::Kernel(self.program), vetted);
+        Compiled { code, width, executor, reason, input, scaling: None }
     }
 }
 
@@ -190,6 +201,11 @@ impl Compiled {
         self.width
     }
 
+    /// What the graph calls its input.
+    pub fn input(&self) -> &str {
+        &self.input
+    }
+
     /// What runs it.
     pub fn executor(&self) -> Executor {
         self.executor
@@ -224,6 +240,41 @@ impl Compiled {
     /// A plan of one's own, of a model that ran when it was compiled.
     pub fn spawn(&self) -> Box<dyn Plan> {
         self.try_spawn().expect("the state was made once already, when the model was compiled")
+    }
+
+    /// Asks rows of its own and the given ones: a model that answers all of them alike knows nothing.
+    ///
+    /// # Errors
+    /// The one answer it gives, or why it gives none.
+    pub fn check_varies(&self, rows: &[Vec<f32>]) -> Result<(), Fault> {
+        let mut plan = self.try_spawn()?;
+        let own = (0..VARIED).map(|n| probe::ordinary_row(self.width, n));
+        let mut first = None;
+        for row in own.chain(rows.iter().cloned()) {
+            let said = answer(plan.as_mut(), &row)?;
+            let first = *first.get_or_insert(said);
+            if first.iter().zip(said).any(|(a, b)| (a - b).abs() > SAME) {
+                return Ok(());
+            }
+        }
+        Err(Fault::Constant(format!("{:?}", first.unwrap_or_default())))
+    }
+
+    /// The middle of the times one answer takes, in nanoseconds by the clock handed in.
+    ///
+    /// # Errors
+    /// Why it gives no answer.
+    pub fn median_answer_ns(&self, rows: &[Vec<f32>], clock_ns: &dyn Fn() -> u64) -> Result<u64, Fault> {
+        let mut plan = self.try_spawn()?;
+        let mut times = Vec::with_capacity(TIMED);
+        for row in rows.iter().cycle().take(WARM + TIMED) {
+            let begun = clock_ns();
+            answer(plan.as_mut(), row)?;
+            times.push(clock_ns().saturating_sub(begun));
+        }
+        let times = times.get_mut(WARM..).unwrap_or_default();
+        times.sort_unstable();
+        Ok(times.get(times.len() / 2).copied().unwrap_or(0))
     }
 
     /// Runs a few rows: the answer is odds and the same twice, and a row does not disturb the next.

@@ -146,6 +146,7 @@ fn train_one(
         metrics: metrics(&rule, &fitted, rows, scores.as_ref()),
         provenance: provenance(settings, &fitted, rows),
         scaling: Some(fitted.scaling.clone()),
+        input: None,
         sha256: String::new(),
     };
     let folder = bundle::write(out_dir, &fitted, manifest, &golden_rows(&split, settings.seed))?;
@@ -176,7 +177,7 @@ fn metrics(
         ("rows_validation", rows[1] as f64),
         ("rows_test", rows[2] as f64),
         ("epochs", f64::from(fitted.epochs)),
-        ("says_base_rates_only", f64::from(u8::from(fitted.epochs == 0))),
+        (Manifest::BASE_RATES_ONLY, f64::from(u8::from(fitted.epochs == 0))),
     ];
     named.extend(["base_rate_down", "base_rate_flat", "base_rate_up"].into_iter().zip(fitted.base_rates));
     if let Some((own, base)) = scores {

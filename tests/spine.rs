@@ -10,4 +10,5 @@ mod sharded;
 mod steered;
 mod traded;
 mod venue_dies;
+mod vetting;
 mod wrong_input;

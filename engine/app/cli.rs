@@ -112,6 +112,51 @@ pub enum Command {
     Venue(Venue),
     /// Print the JSON Schema of the settings file, for editors.
     Schema,
+    /// Look at one bundle in this process, confined. The engine starts this by itself.
+    #[command(hide = true)]
+    VetModel(VetModel),
+}
+
+/// Options of `vet-model`: everything it may cost is told by whoever starts it, since it reads no settings.
+#[derive(Args, Debug)]
+pub struct VetModel {
+    /// The bundle: NAME/VERSION with model.onnx, manifest.yaml and golden.json.
+    pub folder: PathBuf,
+    /// Most memory, bytes.
+    #[arg(long)]
+    pub memory_bytes: u64,
+    /// Most seconds of processor time.
+    #[arg(long)]
+    pub processor_seconds: u64,
+    /// Longest answer, nanoseconds.
+    #[arg(long)]
+    pub answer_ns_max: u64,
+    /// Largest model file, bytes.
+    #[arg(long)]
+    pub bytes_max: usize,
+    /// Most operators.
+    #[arg(long)]
+    pub nodes_max: usize,
+    /// Misbehave instead, to see that the bounds hold.
+    #[arg(long)]
+    pub drill: Option<Drill>,
+}
+
+/// Ways to misbehave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Drill {
+    /// Do nothing for ever.
+    Hang,
+    /// Compute for ever.
+    Spin,
+    /// Take memory without end.
+    Memory,
+    /// Open a file outside the bundle.
+    Files,
+    /// Hand the model to tract without looking at it.
+    Loader,
+    /// Look at a bundle made for another feature schema.
+    AnySchema,
 }
 
 /// Options of `replay`.

@@ -8,6 +8,7 @@ pub mod rerun;
 pub mod schema;
 pub mod tell;
 pub mod train;
+pub mod vet_model;
 pub mod warmup;
 
 use crate::{cli, run};

@@ -43,7 +43,8 @@ pub fn confine(folder: &Path, memory_bytes: u64, processor_seconds: u64) -> anyh
         setrlimit(resource, limit).with_context(|| format!("cannot limit {resource:?} to {most}"))?;
     }
     // A child without a parent serves nobody.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("cannot follow the parent")?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .context("cannot follow the parent")?;
     // A higher priority than wished for is no harm.
     let _ = rustix::process::nice(NICE);
     close_files(folder)

@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod confine;
 pub mod place;
 pub mod replay;
 pub mod report;
@@ -31,6 +32,7 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Latency(args)) => commands::latency::run(args, run),
         Some(Command::Rerun(args)) => commands::rerun::run(args, run),
         Some(Command::Tell(args)) => commands::tell::run(args, run),
+        Some(Command::VetModel(args)) => commands::vet_model::run(args),
         Some(Command::Schema) => commands::schema::run(),
         Some(Command::Check(args)) => commands::check::run(args, run),
         Some(Command::Venue(args)) => venue_alone::serve(args, run),

@@ -4,6 +4,9 @@ use crate::{Forecast, Odds};
 use market::quote::Timeframe;
 use market::{Label, Price, Symbol, Timestamp};
 
+/// The version under which an ensemble's own forecasts are scored; its name is in the note's.
+pub const ENSEMBLE: Label = Label::literal("ensemble");
+
 /// A model's place in the seats.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize,
@@ -36,4 +39,14 @@ pub struct ForecastNote {
     pub spot: Price,
     /// When.
     pub at: Timestamp,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn model(name: &str) -> ModelNote {
+        let (name, version) = (Label::literal(name), Label::literal("1.0.0"));
+        ModelNote { timeframe: Timeframe::Min1, name, version, digest: 1 }
+    }
 }

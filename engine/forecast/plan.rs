@@ -71,7 +71,21 @@ impl Odds {
 }
 
 /// One of the three things a price can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Falls by more than the label's threshold.
     Down,
@@ -79,6 +93,16 @@ pub enum Class {
     Flat,
     /// Rises by more.
     Up,
+}
+
+impl Class {
+    /// All, in the order of a model's output columns.
+    pub const ALL: [Self; 3] = [Self::Down, Self::Flat, Self::Up];
+
+    /// Its place in that order.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! [`trading`] builds the thread everything fast shares: [`floor`] (clock, journal, histograms, who sits where),
 //! [`seat_actor`] (one actor around any seat), [`post`] (letter boxes where overload is met), [`feed`] and
 //! [`feed_actor`] (one actor a connection), [`broker`] and [`flights`] (orders out), [`shard`] (symbol seats elsewhere). Away from it
-//! work [`office`] (slow questions, repairs, models) and [`control`] (views, histograms, the control socket).
+//! work [`office`] (slow questions, repairs), [`keeper`] ([`models`] and their first look, [`vetting`]) and [`control`] (views, histograms, the control socket).
 //! [`clock`] is the only file of the program that asks the time; [`recover`] is how a start begins.
 
 pub mod bell;
@@ -16,9 +16,11 @@ pub mod flights;
 pub mod floor;
 pub mod floor_actor;
 pub mod inquiry;
+pub mod keeper;
 pub mod models;
 pub mod office;
 pub mod post;
+pub mod quarantine;
 pub mod recover;
 pub mod repair;
 pub mod seat_actor;
@@ -26,3 +28,4 @@ pub mod shard;
 pub mod stages;
 pub mod trading;
 pub mod universe;
+pub mod vetting;

@@ -97,7 +97,9 @@ impl Vetting {
                 let found = format!("looking at it took longer than {:?} and was ended", self.bounds.time);
                 return refused(folder, &found, "use a smaller model without loops");
             }
-            Err(e) => return refused(folder, &format!("the look at it cannot be followed ({e})"), "try again"),
+            Err(e) => {
+                return refused(folder, &format!("the look at it cannot be followed ({e})"), "try again");
+            }
         };
         let said = child.stdout.take().map(taken).unwrap_or_default();
         if status.success()

@@ -2,9 +2,10 @@
 //! load checks, and how long an answer takes. What was found travels back as one line of text, so nothing here holds
 //! more than words and numbers.
 
-use crate::bundle::{LoadFault, load_dir_within, read_golden};
+use crate::bundle::{LoadFault, load_dir_for, read_golden, read_manifest};
 use crate::compile::Executor;
 use crate::vet::Limits;
+use forecast::Schema;
 use std::path::Path;
 
 /// What a look at a bundle found.
@@ -54,9 +55,27 @@ impl From<LoadFault> for Refused {
     }
 }
 
+/// As [`inspect`], by the bundle's own feature schema: for trying files that were not made for this program.
+pub fn inspect_foreign(
+    folder: &Path,
+    limits: &Limits,
+    answer_ns_max: u64,
+    clock_ns: &dyn Fn() -> u64,
+) -> Finding {
+    let schema = match read_manifest(folder) {
+        Ok(manifest) => Schema { features: manifest.features, digest: manifest.schema },
+        Err(fault) => return Finding::Refused(fault.into()),
+    };
+    found(look(folder, &schema, limits, answer_ns_max, clock_ns))
+}
+
 /// Looks at a bundle. `clock_ns` tells nanoseconds since any moment; an answer may take `answer_ns_max` of them.
 pub fn inspect(folder: &Path, limits: &Limits, answer_ns_max: u64, clock_ns: &dyn Fn() -> u64) -> Finding {
-    match look(folder, limits, answer_ns_max, clock_ns) {
+    found(look(folder, &Schema::ours(), limits, answer_ns_max, clock_ns))
+}
+
+fn found(looked: Result<Sound, Refused>) -> Finding {
+    match looked {
         Ok(sound) => Finding::Sound(sound),
         Err(refused) => Finding::Refused(refused),
     }
@@ -64,11 +83,12 @@ pub fn inspect(folder: &Path, limits: &Limits, answer_ns_max: u64, clock_ns: &dy
 
 fn look(
     folder: &Path,
+    schema: &Schema,
     limits: &Limits,
     answer_ns_max: u64,
     clock_ns: &dyn Fn() -> u64,
 ) -> Result<Sound, Refused> {
-    let loaded = load_dir_within(folder, limits)?;
+    let loaded = load_dir_for(folder, schema, limits)?;
     let golden = read_golden(folder, loaded.manifest.features.len())?;
     let rows: Vec<Vec<f32>> = golden.rows.into_iter().map(|row| row.features).collect();
     let compiled = &loaded.compiled;

@@ -10,7 +10,7 @@ use crate::network::CLASSES;
 use crate::settings::Settings;
 use forecast::golden::GoldenFault;
 use forecast::manifest::{CLASSES as CLASS_NAMES, FORMAT, ManifestFault, Window};
-use forecast::{Manifest, Schema};
+use forecast::{LabelRule, Manifest, Schema};
 use indicators::FEATURES;
 use indicators::features::Row;
 use market::quote::Timeframe;
@@ -146,6 +146,9 @@ fn train_one(
         metrics: metrics(&rule, &fitted, rows, scores.as_ref()),
         provenance: provenance(settings, &fitted, rows),
         scaling: Some(fitted.scaling.clone()),
+        label: Some(LabelRule::Horizon { threshold_atr: settings.threshold_atr }),
+        calibration: None,
+        reference: None,
         input: None,
         sha256: String::new(),
     };

@@ -137,12 +137,30 @@ pub struct Models {
     pub bytes_max: usize,
     /// Most operators in a model.
     pub nodes_max: usize,
+    /// How long a bundle that is not whole may stay as it is.
+    pub settle: Duration,
+    /// Longest first look at a bundle.
+    pub vet_time: Duration,
+    /// Most memory that look may map, in bytes.
+    pub vet_memory: u64,
+    /// Longest answer of a model, in nanoseconds.
+    pub answer_ns_max: u64,
 }
 
 impl Models {
     /// How much of a model is taken.
     pub fn limits(&self) -> onnx::Limits {
         onnx::Limits { bytes_max: self.bytes_max, nodes_max: self.nodes_max, ..onnx::Limits::TABULAR }
+    }
+
+    /// What the first look at a bundle may cost.
+    pub fn bounds(&self) -> live::vetting::Bounds {
+        live::vetting::Bounds {
+            limits: self.limits(),
+            time: self.vet_time,
+            memory_bytes: self.vet_memory,
+            answer_ns_max: self.answer_ns_max,
+        }
     }
 }
 
@@ -410,6 +428,10 @@ fn models(values: &Values) -> Models {
         check_every: wall(values, "models.check_every"),
         bytes_max: values.count("models.bytes_max"),
         nodes_max: values.count("models.nodes_max"),
+        settle: wall(values, "models.settle"),
+        vet_time: wall(values, "models.vet_time"),
+        vet_memory: values.count("models.vet_memory") as u64,
+        answer_ns_max: values.whole("models.answer_max").unsigned_abs(),
     }
 }
 

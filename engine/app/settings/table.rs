@@ -506,6 +506,30 @@ pub(super) const TABLE: &[Setting] = &[
         "256",
         "Most operators in a model.",
     ),
+    setting(
+        "models.settle",
+        Span { least: 0, most: HOUR },
+        "10s",
+        "How long a bundle that is not whole (a file missing, a checksum that does not match) may stay as it is before it is refused.",
+    ),
+    setting(
+        "models.vet_time",
+        Span { least: 100 * MS, most: 10 * MINUTE },
+        "10s",
+        "Longest first look at a bundle, in a process of its own.",
+    ),
+    setting(
+        "models.vet_memory",
+        Bytes { least: 1 << 26, most: 1 << 40 },
+        "1GiB",
+        "Most memory that process may map.",
+    ),
+    setting(
+        "models.answer_max",
+        Span { least: MS / 1000, most: SECOND },
+        "1ms",
+        "Longest answer of a model, the middle of many, measured at the first look.",
+    ),
     setting("models.inference", Switch, "true", "False asks no models: for measuring everything else."),
     setting(
         "journal.folder",

@@ -284,7 +284,7 @@ pub enum JournalAction {
 /// Which records.
 #[derive(Args, Debug, Clone)]
 pub struct Select {
-    /// Kind: predictions, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
+    /// Kind: predictions, scores, ensembles, drift, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
     /// models, feeds, alerts, commands, market, all.
     #[arg(long, default_value = "all")]
     pub kind: String,

@@ -26,6 +26,10 @@ pub struct Prediction {
     pub atr: f64,
     /// What was said.
     pub odds: Odds,
+    /// How its outcome is decided.
+    pub rule: LabelRule,
+    /// How many bars ahead it looks.
+    pub horizon_bars: u32,
 }
 
 struct Waiting {
@@ -48,10 +52,10 @@ impl Outcomes {
         Self { waiting: Vec::with_capacity(most), most, dropped: 0 }
     }
 
-    /// Takes a prediction, to be judged by its model's label. One whose range is not known cannot be judged and is
-    /// left out.
-    pub fn predict(&mut self, prediction: Prediction, rule: &LabelRule, horizon_bars: u32) {
-        let course = Course::new(rule, horizon_bars, prediction.close, prediction.atr);
+    /// Takes a prediction. One whose range is not known cannot be judged and is left out.
+    pub fn predict(&mut self, prediction: Prediction) {
+        let Prediction { rule, horizon_bars, close, atr, .. } = prediction;
+        let course = Course::new(&rule, horizon_bars, close, atr);
         let Some(course) = course.filter(|_| self.most > 0) else { return };
         if self.waiting.len() == self.most {
             self.waiting.remove(0);
@@ -105,8 +109,6 @@ mod tests {
     use market::{Money, Price};
     use proptest::prelude::*;
 
-    const RULE: LabelRule = LabelRule::Horizon { threshold_atr: 0.5 };
-
     fn bar(minute: i64, cents: i64) -> Bar {
         let price = Price::from_cents(cents);
         Bar {
@@ -122,7 +124,7 @@ mod tests {
         }
     }
 
-    fn prediction(name: &str, minute: i64, cents: i64) -> Prediction {
+    fn prediction(name: &str, minute: i64, cents: i64, horizon_bars: u32) -> Prediction {
         let close = cents as f64 / 100.0;
         Prediction {
             model: model(name),
@@ -132,6 +134,8 @@ mod tests {
             close,
             atr: 1.0,
             odds: Odds { down: 0.2, flat: 0.3, up: 0.5 },
+            rule: LabelRule::Horizon { threshold_atr: 0.5 },
+            horizon_bars,
         }
     }
 
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn an_outcome_comes_when_the_horizon_ends() {
         let mut outcomes = Outcomes::new(8);
-        outcomes.predict(prediction("m", 5, 10_000), &RULE, 2);
+        outcomes.predict(prediction("m", 5, 10_000, 2));
         assert!(close(&mut outcomes, &bar(5, 20_000)).is_empty(), "its own bar");
         assert!(close(&mut outcomes, &bar(6, 20_000)).is_empty());
         assert!(close(&mut outcomes, &bar(6, 20_000)).is_empty(), "the same again");
@@ -170,12 +174,12 @@ mod tests {
     fn it_is_bounded() {
         let mut outcomes = Outcomes::new(2);
         for minute in 0..5 {
-            outcomes.predict(prediction("m", minute, 10_000), &RULE, 9);
+            outcomes.predict(prediction("m", minute, 10_000, 9));
         }
         assert_eq!((outcomes.waiting(), outcomes.dropped()), (2, 3));
         let capacity = outcomes.waiting.capacity();
         assert_eq!(capacity, 2, "no room was added");
-        outcomes.predict(Prediction { atr: 0.0, ..prediction("m", 9, 1) }, &RULE, 9);
+        outcomes.predict(Prediction { atr: 0.0, ..prediction("m", 9, 1, 9) });
         assert_eq!(outcomes.dropped(), 3, "what cannot be judged drives nobody out");
     }
 
@@ -189,7 +193,7 @@ mod tests {
             let mut told = Vec::new();
             for (minute, now) in cents.iter().enumerate() {
                 told.extend(close(&mut outcomes, &bar(minute as i64, *now)));
-                outcomes.predict(prediction("m", minute as i64, *now), &RULE, horizon);
+                outcomes.predict(prediction("m", minute as i64, *now, horizon));
             }
             let ahead = horizon as usize;
             prop_assert_eq!(told.len(), cents.len().saturating_sub(ahead));

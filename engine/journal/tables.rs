@@ -6,7 +6,7 @@
 //! | `days` | New York date as days since 1970, 4 bytes big-endian | first and last sequence number |
 //! | `seats` | seat (1 risk, 2 execution), sequence number | nothing: what the seat heard |
 //! | `orders` | order id padded to 40, sequence number | nothing: requests, reports and fills of it |
-//! | `forecasts` | symbol padded to 8, sequence number | nothing |
+//! | `forecasts` | symbol padded to 8, sequence number | nothing: forecasts, predictions, scores and drift of it |
 //! | `meta` | `schema`, `last_run`, `ended_run`, `last_seq`, `pruned_to`, `nonce` | number |
 
 use crate::{Body, Fault, Kind, LetterKind, Record};
@@ -124,7 +124,17 @@ pub const fn seat_is_indexed(seat: u8) -> bool {
 
 /// True when the record must be decoded to index it.
 pub const fn is_indexed(kind: LetterKind) -> bool {
-    matches!(kind, LetterKind::Request | LetterKind::Report | LetterKind::Fill | LetterKind::Forecast)
+    matches!(
+        kind,
+        LetterKind::Request
+            | LetterKind::Report
+            | LetterKind::Fill
+            | LetterKind::Forecast
+            | LetterKind::Predicted
+            | LetterKind::Scored
+            | LetterKind::Combined
+            | LetterKind::Drift
+    )
 }
 
 /// The orders a record tells of: at most two.
@@ -142,10 +152,15 @@ pub fn orders_of(record: &Record) -> [Option<OrderId>; 2] {
     }
 }
 
-/// The symbol whose forecast a record is.
+/// The symbol whose forecast, or what became of it, a record is. What a seat is told again at a start is not indexed
+/// twice.
 pub fn forecast_of(record: &Record) -> Option<Symbol> {
     match &record.envelope()?.letter {
         Letter::Forecast(note) => Some(note.symbol),
+        Letter::Predicted(prediction) if record.kind == Kind::Said => Some(prediction.symbol),
+        Letter::Scored(scored) if record.kind == Kind::Said => Some(scored.symbol),
+        Letter::Combined(note) if record.kind == Kind::Said => Some(note.symbol),
+        Letter::Drift(note) if record.kind == Kind::Said => Some(note.symbol),
         _ => None,
     }
 }

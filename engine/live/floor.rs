@@ -188,7 +188,12 @@ impl Floor {
                 let letter = Letter::Decided(decision);
                 self.deliver(Envelope { from: Address::Risk, to, at: envelope.at, letter }, 0);
             }
-            Letter::Forecast(_) | Letter::Mark(_) => {}
+            Letter::Forecast(_)
+            | Letter::Mark(_)
+            | Letter::Predicted(_)
+            | Letter::Scored(_)
+            | Letter::Combined(_)
+            | Letter::Drift(_) => {}
             _ => self.deliver(envelope, 0),
         }
     }

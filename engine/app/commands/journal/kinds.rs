@@ -36,8 +36,11 @@ const fn of(name: &'static str, kind: Kind, letters: &'static [LetterKind]) -> C
 }
 
 /// All kinds, in the order of the command line's help.
-const KINDS: [Chosen; 16] = [
+const KINDS: [Chosen; 19] = [
     of("predictions", Kind::Said, &[LetterKind::Forecast]),
+    of("scores", Kind::Said, &[LetterKind::Scored]),
+    of("ensembles", Kind::Said, &[LetterKind::Combined]),
+    of("drift", Kind::Said, &[LetterKind::Drift]),
     of("proposals", Kind::Said, &[LetterKind::Propose]),
     of("decisions", Kind::Said, &[LetterKind::Decided]),
     Chosen { picky: Some(is_refusal), ..of("refusals", Kind::Said, &[LetterKind::Decided]) },

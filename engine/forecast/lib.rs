@@ -30,6 +30,7 @@ pub mod said;
 pub mod scaled;
 pub mod schema;
 pub mod scored;
+pub mod shelf;
 mod trees;
 pub mod wire;
 

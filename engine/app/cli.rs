@@ -110,11 +110,67 @@ pub enum Command {
     Tell(Tell),
     /// Run only the embedded market, for an engine (or an SDK) of yours to connect to.
     Venue(Venue),
-    /// Print the JSON Schema of the settings file, for editors.
-    Schema,
+    /// List, show and judge the models of the folder; promote, roll back or pin them in the running engine.
+    #[command(
+        long_about = "The models: what lies in the folder, which speaks for each timeframe, which are tried beside it, and \
+        what became of every one.\n\nA model dropped into the folder is looked at in a confined process; a bad one goes to \
+        models/.quarantine with the reason beside it. A sound one shadows the incumbent: both answer at each close, and when it \
+        is better with evidence it takes the place (docs/models.md). list, show and history read folder and journal and need \
+        no engine; promote, rollback, pin and unpin are told to the running one over its control socket.",
+        after_help = "Examples:\n  \
+        wingspread models list                      who speaks, who shadows, and how well\n  \
+        wingspread models show sim-5min/3           papers, executor and why, checks\n  \
+        wingspread models history                   every promotion, refusal and rollback on record\n  \
+        wingspread models promote sim-5min/3        it speaks from the next tick on\n  \
+        wingspread models rollback 5min             whoever spoke before speaks again\n  \
+        wingspread models pin 5min                  nobody is moved until `unpin`"
+    )]
+    Models(Models),
     /// Look at one bundle in this process, confined. The engine starts this by itself.
     #[command(hide = true)]
     VetModel(VetModel),
+}
+
+/// Options of `models`.
+#[derive(Args, Debug)]
+pub struct Models {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ModelsAction,
+}
+
+/// What can be done with models.
+#[derive(Subcommand, Debug)]
+pub enum ModelsAction {
+    /// Every model of the folder and of the record: role, executor, predictions scored, losses.
+    List,
+    /// What a model is: its manifest, what runs it and why, and what the first look says now.
+    Show {
+        /// NAME for all its versions, or NAME/VERSION.
+        model: String,
+    },
+    /// Put a model in its timeframe's place, whatever its record.
+    Promote {
+        /// NAME/VERSION.
+        model: String,
+    },
+    /// Let whoever spoke before the incumbent speak again.
+    Rollback {
+        /// The timeframe: 1min, 5min, 15min, 30min, 1h, 4h, 1day, 1week, 1month or 1year.
+        timeframe: String,
+    },
+    /// Keep the incumbent of a timeframe where it is.
+    Pin {
+        /// The timeframe.
+        timeframe: String,
+    },
+    /// Let it be moved again.
+    Unpin {
+        /// The timeframe.
+        timeframe: String,
+    },
+    /// Every step of every model on record, oldest first.
+    History,
 }
 
 /// Options of `vet-model`: everything it may cost is told by whoever starts it, since it reads no settings.
@@ -285,7 +341,7 @@ pub enum JournalAction {
 #[derive(Args, Debug, Clone)]
 pub struct Select {
     /// Kind: predictions, scores, ensembles, drift, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
-    /// models, feeds, alerts, commands, market, all.
+    /// models, shelf, feeds, alerts, commands, market, all.
     #[arg(long, default_value = "all")]
     pub kind: String,
     /// Only this symbol.

@@ -4,6 +4,7 @@ pub mod check;
 pub mod features;
 pub mod journal;
 pub mod latency;
+pub mod models;
 pub mod rerun;
 pub mod schema;
 pub mod tell;

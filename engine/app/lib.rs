@@ -32,6 +32,7 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Latency(args)) => commands::latency::run(args, run),
         Some(Command::Rerun(args)) => commands::rerun::run(args, run),
         Some(Command::Tell(args)) => commands::tell::run(args, run),
+        Some(Command::Models(args)) => commands::models::run(args, run),
         Some(Command::VetModel(args)) => commands::vet_model::run(args),
         Some(Command::Schema) => commands::schema::run(),
         Some(Command::Check(args)) => commands::check::run(args, run),

@@ -10,6 +10,8 @@ use alpaca::wire::Encoding;
 use anyhow::{Context, bail};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
+use desk::{Outbox, Seat, ShelfSeat};
+use forecast::shelf::notes::{Role, ShelfLetter};
 use journal::{Journal, Opened, RunStart};
 use live::broker::BrokerParts;
 use live::clock::Clock;
@@ -101,6 +103,8 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let restored = bring_back(settings, &recovered)
         .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
     tell_recovery(&recovered, &restored, say);
+    let shelf = live::recover::restore_shelf(&recovered, seats::shelf(settings))
+        .with_context(|| format!("{}: the record of the models cannot be read back", folder.display()))?;
     let clock = match place.time {
         Time::Led { speed } => Clock::following(greeting.now.max(restored.newest), speed),
         Time::Wall { shift_ns } => Clock::shifted(shift_ns),
@@ -128,6 +132,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         symbols: symbol_parts(settings, run, &asks),
         risk,
         execution,
+        shelf: shelf.clone(),
         bounds: Bounds { quotes_max: settings.engine.quotes_max, events_max: settings.engine.events_max },
         shards: settings.engine.shards,
         feeds: feeds(settings, &place, &chosen, trade),
@@ -143,7 +148,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         clock: clock.clone(),
         letters: letters.clone(),
     });
-    install_models(settings, &mut keeper, say)?;
+    install_models(settings, &mut keeper, shelf, clock.now(), say)?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
@@ -453,21 +458,33 @@ pub fn vetting_program() -> Option<PathBuf> {
     Some(own.with_file_name("wingspread")).filter(|beside| beside.is_file())
 }
 
-/// The models of the folder, in every seat before the first tick.
+/// The models of the folder, in every seat before the first tick. `shelf` is the shelf as it was brought back: it says
+/// who speaks, as the one on the trading thread does when it hears the same.
 fn install_models(
     settings: &Settings,
     keeper: &mut Keeper,
+    mut shelf: ShelfSeat,
+    now: Timestamp,
     say: &mut dyn FnMut(String),
 ) -> anyhow::Result<()> {
-    let looked = keeper.look();
+    let looked = keeper.open();
     for refusal in looked.refused {
         say(format!("model refused: {refusal}"));
     }
     for refused in looked.unfinished {
         say(format!("model not whole: {}", refused.reason));
     }
-    let speaking: Vec<String> =
-        keeper.incumbents().map(|b| format!("{} {}", b.note.name, b.note.version)).collect();
+    let mut out = Outbox::new();
+    let told = keeper.bundles().filter(|b| !b.reads_members()).map(|b| ShelfLetter::Brought(b.told(now)));
+    for letter in told.chain([ShelfLetter::Open]).collect::<Vec<_>>() {
+        shelf.hear(now, &Letter::Shelf(letter), &mut out);
+    }
+    let rows = shelf.core().rows();
+    let speaking: Vec<String> = rows
+        .iter()
+        .filter(|row| row.role == Role::Incumbent)
+        .map(|row| format!("{} {}", row.bundle.model.name, row.bundle.model.version))
+        .collect();
     if speaking.is_empty() && settings.strategy.inference {
         bail!(
             "{}: no usable model; `wingspread train` makes a set, or set `models.folder`",
@@ -557,6 +574,7 @@ fn lines(
     Lines {
         letters: letters.clone(),
         floors: addresses.floors.clone(),
+        shelf: addresses.shelf.clone(),
         command_to,
         clock: clock.clone(),
         stop: stop.clone(),

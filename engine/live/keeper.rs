@@ -1,18 +1,21 @@
-//! The keeper of the shelf: a thread that looks at the models folder in its own time, and hands plans to the seats.
-//! The office and the trading thread never wait for it.
+//! The keeper of the models folder: a thread that looks at it in its own time, hands plans to the seats, and tells the
+//! shelf what is there. What speaks is the shelf's affair. The office and the trading thread never wait for it.
 
 use crate::clock::Clock;
-use crate::models::{Bundle, Looked, Watch, newer};
+use crate::floor::Deliver;
+use crate::models::{Bundle, Looked, Refusal, Watch};
 use crate::seat_actor::Install;
 use crate::trading::Addresses;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
+use forecast::notes::ModelNote;
+use forecast::shelf::notes::{RefusedNote, ShelfLetter};
 use market::alert::{AlertNote, Severity};
 use market::order::ReasonText;
-use market::quote::Timeframe;
 use market::{Label, Symbol};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,19 +44,19 @@ pub struct Parts {
 /// The keeper.
 pub struct Keeper {
     parts: Parts,
-    /// The model each timeframe has: a dropped file replaces it only when its version is higher.
-    incumbents: BTreeMap<Timeframe, Bundle>,
+    /// Sound bundles, by digest.
+    bundles: BTreeMap<u64, Bundle>,
 }
 
 impl Keeper {
     /// A keeper of an empty shelf.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, incumbents: BTreeMap::new() }
+        Self { parts, bundles: BTreeMap::new() }
     }
 
-    /// The models in use, one a timeframe.
-    pub fn incumbents(&self) -> impl Iterator<Item = &Bundle> {
-        self.incumbents.values()
+    /// The sound bundles.
+    pub fn bundles(&self) -> impl Iterator<Item = &Bundle> {
+        self.bundles.values()
     }
 
     /// Works until every line to it is closed.
@@ -61,57 +64,79 @@ impl Keeper {
         loop {
             match words.recv_timeout(every) {
                 Ok(Word::Introduce(symbol)) => self.introduce(symbol),
-                Err(RecvTimeoutError::Timeout) => {
-                    let looked = self.look();
-                    self.tell(&looked);
-                }
+                Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    /// One look at the folder; what is new and better goes to every seat.
-    pub fn look(&mut self) -> Looked {
+    /// The first look at the folder: every bundle is told, then that these are all.
+    pub fn open(&mut self) -> Looked {
         let mut looked = self.parts.watch.look();
-        let mut fresh = Vec::new();
-        for bundle in looked.sound.drain(..) {
-            let note = bundle.note;
-            let old = self.incumbents.get(&note.timeframe).map(|b| b.note.version);
-            if old.is_none_or(|old| newer(note.version.as_str(), old.as_str())) {
-                self.incumbents.insert(note.timeframe, bundle);
-                fresh.push(note.timeframe);
+        self.take_in(&mut looked);
+        self.to_shelf(ShelfLetter::Open);
+        looked
+    }
+
+    fn look(&mut self) {
+        let mut looked = self.parts.watch.look();
+        self.take_in(&mut looked);
+        for refused in &looked.unfinished {
+            self.alert("model_not_whole", format_args!("{}", refused.reason));
+        }
+        for refusal in &looked.refused {
+            self.alert("model_refused", format_args!("{refusal}"));
+        }
+    }
+
+    /// Plans to the seats first, then the word that they are there.
+    fn take_in(&mut self, looked: &mut Looked) {
+        for place in &looked.gone {
+            let gone: Vec<ModelNote> =
+                self.bundles.values().filter(|b| b.place == *place).map(|b| b.note).collect();
+            for note in gone {
+                self.bundles.remove(&note.digest);
+                self.to_shelf(ShelfLetter::Taken(note));
             }
         }
-        fresh.dedup();
-        self.install(&fresh, &self.parts.addresses.installs);
-        looked
+        for refusal in &looked.refused {
+            self.to_shelf(ShelfLetter::Refused(self.refused_note(refusal)));
+        }
+        for bundle in looked.sound.drain(..) {
+            offer(&bundle, &self.parts.addresses.installs);
+            if !bundle.reads_members() {
+                self.to_shelf(ShelfLetter::Brought(bundle.told(self.parts.clock.now())));
+            }
+            self.bundles.insert(bundle.note.digest, bundle);
+        }
     }
 
     fn introduce(&self, symbol: Symbol) {
         let addresses = &self.parts.addresses;
         let Some(place) = addresses.symbols.iter().position(|(s, _)| *s == symbol) else { return };
-        let all: Vec<Timeframe> = self.incumbents.keys().copied().collect();
         if let Some(seat) = addresses.installs.get(place) {
-            self.install(&all, std::slice::from_ref(seat));
+            self.bundles.values().for_each(|bundle| offer(bundle, std::slice::from_ref(seat)));
+        }
+        self.to_shelf(ShelfLetter::TellAgain);
+    }
+
+    fn refused_note(&self, refusal: &Refusal) -> RefusedNote {
+        let part = |path: Option<&Path>| {
+            let name = path.and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
+            Label::fold(format_args!("{}", name.unwrap_or_default()))
+        };
+        RefusedNote {
+            name: part(refusal.place.parent()),
+            version: part(Some(&refusal.place)),
+            reason: ReasonText::format(format_args!("{}", refusal.brief())),
+            at: self.parts.clock.now(),
         }
     }
 
-    /// Gives the models of these timeframes to the seats, a plan of its own to each.
-    fn install(&self, timeframes: &[Timeframe], seats: &[actix::Recipient<Install>]) {
-        for bundle in timeframes.iter().filter_map(|timeframe| self.incumbents.get(timeframe)) {
-            for seat in seats {
-                seat.do_send(Install { note: bundle.note, plan: bundle.compiled.spawn() });
-            }
-        }
-    }
-
-    fn tell(&self, looked: &Looked) {
-        for refusal in &looked.refused {
-            self.alert("model_refused", format_args!("{refusal}"));
-        }
-        for refused in &looked.unfinished {
-            self.alert("model_not_whole", format_args!("{}", refused.reason));
-        }
+    fn to_shelf(&self, letter: ShelfLetter) {
+        let (at, letter) = (self.parts.clock.now(), Letter::Shelf(letter));
+        let envelope = Envelope { from: Address::Operator, to: Address::Shelf, at, letter };
+        self.parts.addresses.shelf.do_send(Deliver { envelope, origin_ns: 0 });
     }
 
     fn alert(&self, what: &'static str, detail: std::fmt::Arguments<'_>) {
@@ -122,5 +147,13 @@ impl Keeper {
         // A full queue drops what is only shown; the quarantine holds the reason.
         let _ =
             self.parts.letters.push(Envelope { from: Address::Record, to: Address::Operator, at, letter });
+    }
+}
+
+/// A plan of its own to each seat. A model that is an ensemble's rule is seated at once, by the ensemble that names it.
+fn offer(bundle: &Bundle, seats: &[actix::Recipient<Install>]) {
+    for seat in seats {
+        let (note, plan) = (bundle.note, bundle.compiled.spawn());
+        seat.do_send(Install { note, plan, is_announced: bundle.reads_members() });
     }
 }

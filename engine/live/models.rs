@@ -7,6 +7,8 @@ use crate::quarantine;
 use crate::vetting::Vetting;
 use forecast::Manifest;
 use forecast::notes::ModelNote;
+use forecast::shelf::notes::BundleNote;
+use market::{Label, Timestamp};
 use onnx::{Finding, Refused, Sound};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,25 @@ pub struct Bundle {
     pub compiled: onnx::Compiled,
 }
 
+impl Bundle {
+    /// True for a model that is an ensemble's rule: it reads what the members say, and speaks for no timeframe.
+    pub fn reads_members(&self) -> bool {
+        false
+    }
+
+    /// What the shelf is told of it.
+    pub fn told(&self, at: Timestamp) -> BundleNote {
+        BundleNote {
+            model: self.note,
+            horizon_bars: self.manifest.horizon_bars,
+            rule: self.manifest.label_rule(),
+            executor: Label::fold(format_args!("{}", self.sound.executor)),
+            answer_ns: self.sound.answer_ns,
+            at,
+        }
+    }
+}
+
 /// A bundle that did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -35,6 +56,15 @@ pub struct Refusal {
     pub refused: Refused,
     /// Where it lies now; `None` when it could not be moved, and is remembered instead.
     pub put_away: Option<PathBuf>,
+}
+
+impl Refusal {
+    /// What is wrong, without the way to the file: records have room for little.
+    pub fn brief(&self) -> &str {
+        let text = self.refused.reason.as_str();
+        let folder = format!("{}/", self.place.display());
+        text.find(&folder).map_or(text, |at| &text[at + folder.len()..])
+    }
 }
 
 impl std::fmt::Display for Refusal {
@@ -151,14 +181,6 @@ impl Watch {
     }
 }
 
-/// Compares versions part by part, numbers as numbers: `1.10` is newer than `1.9`.
-pub fn newer(version: &str, than: &str) -> bool {
-    let parts = |text: &str| -> Vec<(u64, String)> {
-        text.split(['.', '-']).map(|p| (p.parse().unwrap_or(0), p.to_string())).collect()
-    };
-    parts(version) > parts(than)
-}
-
 /// A folder whose name begins with a dot is still being written, or put away.
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
@@ -188,14 +210,6 @@ fn fingerprint(place: &Path) -> Fingerprint {
 mod tests {
     use super::*;
     use crate::vetting::Bounds;
-
-    #[test]
-    fn versions_compare_as_people_read_them() {
-        assert!(newer("1.10", "1.9"));
-        assert!(newer("2", "1"));
-        assert!(!newer("1", "1"));
-        assert!(!newer("1.9", "1.10"));
-    }
 
     fn watch(folder: &Path, settle: Duration) -> Watch {
         let bounds = Bounds {

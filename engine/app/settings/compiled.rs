@@ -3,6 +3,7 @@
 use super::fault::Report;
 use super::values::Values;
 use forecast::ensemble::Ensemble;
+use forecast::shelf::settings::Measure;
 use market::fees::Schedule;
 use market::time::MS;
 use market::{Date, Label, Money, Symbol};
@@ -127,7 +128,7 @@ pub struct Feed {
 }
 
 /// The folder of models.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Models {
     /// The folder.
     pub folder: PathBuf,
@@ -145,6 +146,8 @@ pub struct Models {
     pub vet_memory: u64,
     /// Longest answer of a model, in nanoseconds.
     pub answer_ns_max: u64,
+    /// When one is promoted, and when it is rolled back.
+    pub shelf: forecast::shelf::settings::Settings,
 }
 
 impl Models {
@@ -432,6 +435,22 @@ fn models(values: &Values) -> Models {
         vet_time: wall(values, "models.vet_time"),
         vet_memory: values.count("models.vet_memory") as u64,
         answer_ns_max: values.whole("models.answer_max").unsigned_abs(),
+        shelf: shelf(values),
+    }
+}
+
+fn shelf(values: &Values) -> forecast::shelf::settings::Settings {
+    let is_brier = values.text("shelf.measure") == "brier";
+    forecast::shelf::settings::Settings {
+        measure: if is_brier { Measure::Brier } else { Measure::LogLoss },
+        scored_min: values.count32("shelf.scored"),
+        looks: values.count32("shelf.looks"),
+        alpha: values.number("shelf.alpha"),
+        margin: values.number("shelf.margin"),
+        window: values.count32("shelf.window"),
+        fall_alpha: values.number("shelf.fall_alpha"),
+        fall_margin: values.number("shelf.fall_margin"),
+        shadows_max: values.count("shelf.shadows_max"),
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("risk", "What no trade may exceed. Each check is recorded with its result."),
     ("execution", "How prices walk from mid toward the far side, and how long answers may take."),
     ("models", "The folder of models, watched while running."),
+    ("shelf", "When a model is promoted, and when it is rolled back."),
     ("journal", "The record of everything."),
     ("engine", "Threads, queues and waits."),
 ];
@@ -531,6 +532,60 @@ pub(super) const TABLE: &[Setting] = &[
         "Longest answer of a model, the middle of many, measured at the first look.",
     ),
     setting("models.inference", Switch, "true", "False asks no models: for measuring everything else."),
+    setting(
+        "shelf.measure",
+        Word(&["brier", "log_loss"]),
+        "brier",
+        "What predictions are judged by: squared errors, or minus the logarithm of the odds of what happened.",
+    ),
+    setting(
+        "shelf.scored",
+        Whole { least: 50, most: 10_000_000, unit: "predictions" },
+        "2000",
+        "Predictions of shadow and incumbent on the same moments before a look is taken, and between two looks.",
+    ),
+    setting(
+        "shelf.looks",
+        Whole { least: 1, most: 100, unit: "looks" },
+        "4",
+        "Looks at a shadow before it is given up. They share the chance of being wrong.",
+    ),
+    setting(
+        "shelf.alpha",
+        Number { least: 1e-6, most: 0.2, unit: "chance" },
+        "0.01",
+        "Chance of promoting a model that is no better, over all looks together.",
+    ),
+    setting(
+        "shelf.margin",
+        Number { least: 0.0, most: 1.0, unit: "of the measure" },
+        "0.002",
+        "Least gain of a promotion, in the measure.",
+    ),
+    setting(
+        "shelf.window",
+        Whole { least: 50, most: 10_000_000, unit: "predictions" },
+        "2000",
+        "Predictions of an incumbent in one window of its watch.",
+    ),
+    setting(
+        "shelf.fall_alpha",
+        Number { least: 1e-6, most: 0.2, unit: "chance" },
+        "0.005",
+        "Chance, each window, of calling a model fallen that is as good as ever.",
+    ),
+    setting(
+        "shelf.fall_margin",
+        Number { least: 0.0, most: 1.0, unit: "of the measure" },
+        "0.01",
+        "Least loss of a rollback, in the measure.",
+    ),
+    setting(
+        "shelf.shadows_max",
+        Whole { least: 0, most: 4, unit: "models" },
+        "2",
+        "Most shadows of a timeframe at a time; others wait.",
+    ),
     setting(
         "journal.folder",
         Path,

@@ -126,6 +126,8 @@ pub enum Command {
         wingspread models pin 5min                  nobody is moved until `unpin`"
     )]
     Models(Models),
+    /// Print the JSON Schema of the settings file, for editors.
+    Schema,
     /// Look at one bundle in this process, confined. The engine starts this by itself.
     #[command(hide = true)]
     VetModel(VetModel),

@@ -149,6 +149,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         letters: letters.clone(),
     });
     install_models(settings, &mut keeper, shelf, clock.now(), say)?;
+    tell_learnt(&recovered, &trading, &clock).context("the scores of earlier runs cannot be read")?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
@@ -444,6 +445,7 @@ fn watch(settings: &Settings, say: &mut dyn FnMut(String)) -> Watch {
     }
     let vetting = Vetting { program, bounds: settings.models.bounds() };
     Watch::new(settings.models.folder.clone(), vetting, settings.models.settle)
+        .within_budgets_of(&settings.ensembles_in_use())
 }
 
 /// The program that looks at models in a process of its own: this one, or the one beside a tool.
@@ -503,6 +505,22 @@ fn open_keeper(
     let every = settings.models.check_every;
     let work = move || keeper.work(&words, every);
     std::thread::Builder::new().name("models".into()).spawn(work).context("the models thread does not start")
+}
+
+/// Every symbol's seat learns what it knew of its models, before it hears the bars that followed.
+fn tell_learnt(
+    recovered: &journal::Recovered,
+    trading: &Trading,
+    clock: &Clock,
+) -> Result<(), journal::Fault> {
+    let at = clock.now();
+    for (symbol, seat) in &trading.addresses.symbols {
+        for letter in live::learnt::letters(&recovered.reader, *symbol)? {
+            let envelope = Envelope { from: Address::Record, to: Address::Underlying(*symbol), at, letter };
+            seat.do_send(Deliver { envelope, origin_ns: 0 });
+        }
+    }
+    Ok(())
 }
 
 /// Every symbol's seat learns its past.

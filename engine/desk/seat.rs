@@ -11,6 +11,10 @@ use market::{Symbol, Timestamp};
 use risk::Gate;
 use strategy::{NoStages, StageClock, Underlying};
 
+/// Most things a symbol says at once: at the close of a day every timeframe's bar closes, with predictions, forecasts and
+/// the outcomes of what was predicted some bars before.
+pub const SAID_MAX: usize = 256;
+
 /// What a seat wants delivered, in the order it was said. Cleared, not freed, between letters.
 pub type Outbox = Vec<(Address, Letter)>;
 
@@ -48,7 +52,8 @@ pub struct UnderlyingSeat {
 impl UnderlyingSeat {
     /// Puts a core in its seat.
     pub fn new(symbol: Symbol, core: Underlying) -> Self {
-        Self { symbol, core, said: Vec::with_capacity(64), offered: Vec::with_capacity(OFFERED_MAX) }
+        let offered = Vec::with_capacity(OFFERED_MAX);
+        Self { symbol, core, said: Vec::with_capacity(SAID_MAX), offered }
     }
 
     /// Leaves a compiled model for the letter that will name it. A plan cannot be written into a letter; the letter names
@@ -81,9 +86,10 @@ impl UnderlyingSeat {
 
     fn hear_of_models(&mut self, letter: &ShelfLetter) {
         match letter {
-            ShelfLetter::Shadow(note) if !self.core.is_shadowed_by(note) => {
-                if let Some(plan) = self.take_offered(note.digest) {
-                    self.core.shadow(*note, plan);
+            ShelfLetter::Shadow(note) if !self.core.forecasts().shadows().has(note) => {
+                let plan = self.take_offered(note.digest);
+                if let Some(plan) = plan.and_then(|plan| self.core.shadow(*note, plan)) {
+                    self.offer(note, plan);
                 }
             }
             ShelfLetter::Dismiss(note) => {
@@ -128,6 +134,8 @@ impl Seat for UnderlyingSeat {
             Letter::Decided(decision) => self.core.on_decided(now, decision.proposal, decision.units, said),
             Letter::Feed(note) => self.core.on_feed(now, note, said),
             Letter::Command(command) => self.core.on_command(now, *command, said),
+            Letter::Predicted(prediction) => self.core.on_predicted(prediction),
+            Letter::Scored(scored) => self.core.on_scored(scored),
             Letter::Stopping => self.core.stopping(),
             Letter::Wake => self.core.wake(now, said),
             _ => {}

@@ -5,9 +5,11 @@
 use crate::clock::monotonic_ns;
 use crate::quarantine;
 use crate::vetting::Vetting;
-use forecast::Manifest;
 use forecast::notes::ModelNote;
+use forecast::papers::Reads;
 use forecast::shelf::notes::BundleNote;
+use forecast::{Ensemble, Manifest, Papers};
+use market::quote::Timeframe;
 use market::{Label, Timestamp};
 use onnx::{Finding, Refused, Sound};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +33,7 @@ pub struct Bundle {
 impl Bundle {
     /// True for a model that is an ensemble's rule: it reads what the members say, and speaks for no timeframe.
     pub fn reads_members(&self) -> bool {
-        false
+        Papers::of(&self.manifest).reads == Reads::Members
     }
 
     /// What the shelf is told of it.
@@ -92,6 +94,13 @@ pub struct Looked {
 /// Size and time of change of each file: when they stay the same, nothing happened.
 type Fingerprint = [Option<(u64, SystemTime)>; 3];
 
+/// What becomes of a refused bundle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Away {
+    Moved,
+    Left,
+}
+
 /// What is known of a place.
 enum Known {
     Sound,
@@ -109,12 +118,23 @@ pub struct Watch {
     /// How long a bundle that is not whole may stay as it is.
     settle: Duration,
     seen: BTreeMap<PathBuf, (Fingerprint, Known)>,
+    /// Longest time an answer may take, by timeframe, nanoseconds.
+    budgets_ns: [Option<i64>; Timeframe::COUNT],
 }
 
 impl Watch {
     /// A watch that has seen nothing.
     pub fn new(folder: PathBuf, vetting: Vetting, settle: Duration) -> Self {
-        Self { folder, vetting, settle, seen: BTreeMap::new() }
+        Self { folder, vetting, settle, seen: BTreeMap::new(), budgets_ns: [None; Timeframe::COUNT] }
+    }
+
+    /// Takes no model whose answers take longer than any of these ensembles allows its timeframe.
+    #[must_use]
+    pub fn within_budgets_of(mut self, ensembles: &[&Ensemble]) -> Self {
+        for (at, budget_ns) in self.budgets_ns.iter_mut().enumerate() {
+            *budget_ns = ensembles.iter().filter_map(|ensemble| ensemble.members[at].budget_ns).min();
+        }
+        self
     }
 
     /// Looks for new or changed bundles. One whose files are still being written is left for a later look; when it stays
@@ -148,14 +168,15 @@ impl Watch {
                 looked.sound.push(bundle);
                 Known::Sound
             }
-            Err(refused) if refused.unfinished && !self.is_settled(since_ns, now_ns) => {
+            Err((refused, _)) if refused.unfinished && !self.is_settled(since_ns, now_ns) => {
                 if before.is_none() {
                     looked.unfinished.push(refused);
                 }
                 Known::Unfinished { since_ns }
             }
-            Err(refused) => {
-                let put_away = quarantine::put_away(&self.folder, &place, &refused).ok();
+            Err((refused, away)) => {
+                let move_it = || quarantine::put_away(&self.folder, &place, &refused).ok();
+                let put_away = if away == Away::Moved { move_it() } else { None };
                 looked.refused.push(Refusal { place: place.clone(), refused, put_away });
                 Known::Refused
             }
@@ -168,16 +189,35 @@ impl Watch {
     }
 
     /// The look of the child first; then this process loads the very bytes the child looked at.
-    fn vet(&self, place: &Path) -> Result<Bundle, Refused> {
+    fn vet(&self, place: &Path) -> Result<Bundle, (Refused, Away)> {
         let sound = match self.vetting.look(place) {
             Finding::Sound(sound) => sound,
-            Finding::Refused(refused) => return Err(refused),
+            Finding::Refused(refused) => return Err((refused, Away::Moved)),
         };
-        let loaded = onnx::bundle::load_known(place, &self.vetting.bounds.limits, &sound.sha256)?;
+        let loaded = onnx::bundle::load_known(place, &self.vetting.bounds.limits, &sound.sha256)
+            .map_err(|fault| (Refused::from(fault), Away::Moved))?;
         let onnx::Loaded { manifest, compiled, digest } = loaded;
         let (timeframe, name, version) = (manifest.timeframe, manifest.name, manifest.version);
         let note = ModelNote { timeframe, name, version, digest };
-        Ok(Bundle { place: place.to_path_buf(), note, manifest, sound, compiled })
+        let bundle = Bundle { place: place.to_path_buf(), note, manifest, sound, compiled };
+        match self.too_slow(&bundle) {
+            Some(refused) => Err((refused, Away::Left)),
+            None => Ok(bundle),
+        }
+    }
+
+    /// A member too slow for its ensemble. It may be right for another, so it is left where it is.
+    fn too_slow(&self, bundle: &Bundle) -> Option<Refused> {
+        let budget_ns = self.budgets_ns[bundle.note.timeframe.index()].filter(|_| !bundle.reads_members())?;
+        let took_ns = bundle.sound.answer_ns;
+        (i128::from(took_ns) > i128::from(budget_ns)).then(|| Refused {
+            reason: format!(
+                "{}: an answer takes {took_ns} ns, its ensemble allows {budget_ns}; bring a smaller model, or raise \
+                 `budget` and set `every` for its timeframe",
+                bundle.place.display()
+            ),
+            unfinished: false,
+        })
     }
 }
 

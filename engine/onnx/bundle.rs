@@ -5,7 +5,7 @@ use crate::compile::{Compiled, compile_asking};
 use crate::vet::{Fault, Limits};
 use forecast::golden::{GoldenFault, TOLERANCE};
 use forecast::manifest::{ManifestFault, hex, sha256};
-use forecast::{Golden, Manifest, Plan, Schema};
+use forecast::{Golden, Manifest, Papers, Plan, Schema};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ const COPY_AGAIN: &str = "the file is damaged or belongs to another manifest: co
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
-    load_dir_for(folder, &Schema::ours(), &Limits::TABULAR)
+    load_dir_within(folder, &Limits::TABULAR)
 }
 
 /// As [`load_dir`], taking no more than `limits`.
@@ -111,7 +111,15 @@ pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_dir_within(folder: &Path, limits: &Limits) -> Result<Loaded, LoadFault> {
-    load_dir_for(folder, &Schema::ours(), limits)
+    load_dir_for(folder, &schema_for(folder), limits)
+}
+
+/// The schema a bundle has to be made for: that of the feature rows, or, for a model that reads what the members of an
+/// ensemble say, that of their answers.
+pub(crate) fn schema_for(folder: &Path) -> Schema {
+    let members = Schema::of_members();
+    let reads_members = read_manifest(folder).is_ok_and(|manifest| manifest.schema == members.digest);
+    if reads_members { members } else { Schema::ours() }
 }
 
 /// As [`load_dir_within`], and only the very model whose SHA-256 is given: the one that was looked at before.
@@ -119,7 +127,7 @@ pub fn load_dir_within(folder: &Path, limits: &Limits) -> Result<Loaded, LoadFau
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_known(folder: &Path, limits: &Limits, sha256: &str) -> Result<Loaded, LoadFault> {
-    load(folder, &Schema::ours(), limits, Some(sha256))
+    load(folder, &schema_for(folder), limits, Some(sha256))
 }
 
 /// Loads a model for a given feature schema.
@@ -157,6 +165,8 @@ fn load(folder: &Path, schema: &Schema, limits: &Limits, known: Option<&str>) ->
     if !manifest.says_base_rates_only() {
         compiled.check_varies(&rows).map_err(|fault| LoadFault::Model { file, fault })?;
     }
+    // From here on its odds are calibrated; the golden ones are what the file itself answers.
+    let compiled = compiled.documented(Papers::of(&manifest));
     let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(Loaded { manifest, compiled, digest })
 }
@@ -320,6 +330,28 @@ pub(crate) mod tests {
         let (_root, folder) = folder(|_| ());
         let loaded = load(&folder).expect("right");
         assert_eq!(format!("{:016x}", loaded.digest), loaded.manifest.sha256[..16]);
+    }
+
+    #[test]
+    fn its_odds_are_calibrated_and_the_golden_ones_are_not() {
+        let calibration = forecast::Calibration::Platt { slope: [1.0; 3], offset: [0.0, 0.0, 1.0] };
+        let (_root, folder) = folder(|folder| {
+            let model = read("good/mlp_32_64_32_3.onnx");
+            let label = Some(forecast::LabelRule::Horizon { threshold_atr: 0.25 });
+            let manifest = Manifest { calibration: Some(calibration.clone()), label, ..manifest(&model) };
+            write(folder.join("manifest.yaml"), manifest.to_yaml().expect("right")).expect("write");
+        });
+        let loaded = load(&folder).expect("the golden rows are not calibrated");
+        let golden = read_golden(&folder, 32).expect("golden");
+        let mut plan = loaded.compiled.spawn();
+        let papers = plan.papers().expect("from its manifest");
+        assert_eq!((papers.horizon_bars, papers.label), (5, loaded.manifest.label));
+        for row in &golden.rows {
+            let mut odds = [0.0; 3];
+            plan.predict(&row.features, &mut odds).expect("odds");
+            let wanted = calibration.apply(forecast::Odds::from_row(row.odds)).row();
+            assert!(odds.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-4), "{odds:?} {wanted:?}");
+        }
     }
 
     #[test]

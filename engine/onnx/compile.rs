@@ -7,7 +7,7 @@ use crate::vet::{self, Fault, Limits, Vetted};
 use forecast::kernel::{Instructions, Kernel, Program};
 use forecast::naive::TOLERANCE;
 use forecast::scaled::Scaled;
-use forecast::{Plan, Scaling, naive, probe, read};
+use forecast::{Documented, Papers, Plan, Scaling, naive, probe, read};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -63,6 +63,7 @@ pub struct Compiled {
     reason: String,
     input: String,
     scaling: Option<Scaling>,
+    papers: Option<Arc<Papers>>,
 }
 
 impl fmt::Debug for Compiled {
@@ -137,7 +138,8 @@ fn choose(
         None => {
             let code = Code::Tract(referee::optimise(proto, &vetted, limits)?);
             let (width, input) = (vetted.width, vetted.input);
-            Ok(Compiled { code, width, executor: Executor::Tract, reason: why, input, scaling: None })
+            let executor = Executor::Tract;
+            Ok(Compiled { code, width, executor, reason: why, input, scaling: None, papers: None })
         }
     }
 }
@@ -171,7 +173,7 @@ impl Candidate {
             "{nodes} operators and {operations} operations, all known to the kernels, which agree with {judge}"
         );
         let (code, Vetted { width, input, .. }) = (Code::Kernel(self.program), vetted);
-        Compiled { code, width, executor, reason, input, scaling: None }
+        Compiled { code, width, executor, reason, input, scaling: None, papers: None }
     }
 }
 
@@ -232,6 +234,12 @@ impl Compiled {
         Self { scaling, ..self }
     }
 
+    /// The same model with its papers: its plans carry them, and their odds are calibrated.
+    #[must_use]
+    pub fn documented(self, papers: Papers) -> Self {
+        Self { papers: Some(Arc::new(papers)), ..self }
+    }
+
     /// A plan of one's own: its buffers are its alone.
     ///
     /// # Errors
@@ -241,9 +249,13 @@ impl Compiled {
             Code::Kernel(program) => Box::new(Kernel::new(Arc::clone(program))),
             Code::Tract(optimised) => Box::new(optimised.spawn()?),
         };
-        Ok(match &self.scaling {
+        let scaled: Box<dyn Plan> = match &self.scaling {
             Some(scaling) => Box::new(Scaled::new(plan, scaling.clone())),
             None => plan,
+        };
+        Ok(match &self.papers {
+            Some(papers) => Box::new(Documented::new(scaled, Arc::clone(papers))),
+            None => scaled,
         })
     }
 

@@ -2,7 +2,7 @@
 //! load checks, and how long an answer takes. What was found travels back as one line of text, so nothing here holds
 //! more than words and numbers.
 
-use crate::bundle::{LoadFault, load_dir_for, read_golden, read_manifest};
+use crate::bundle::{LoadFault, load_dir_for, read_golden, read_manifest, schema_for};
 use crate::compile::Executor;
 use crate::vet::Limits;
 use forecast::Schema;
@@ -71,7 +71,7 @@ pub fn inspect_foreign(
 
 /// Looks at a bundle. `clock_ns` tells nanoseconds since any moment; an answer may take `answer_ns_max` of them.
 pub fn inspect(folder: &Path, limits: &Limits, answer_ns_max: u64, clock_ns: &dyn Fn() -> u64) -> Finding {
-    found(look(folder, &Schema::ours(), limits, answer_ns_max, clock_ns))
+    found(look(folder, &schema_for(folder), limits, answer_ns_max, clock_ns))
 }
 
 fn found(looked: Result<Sound, Refused>) -> Finding {

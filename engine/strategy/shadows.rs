@@ -3,9 +3,8 @@
 
 use forecast::notes::ModelNote;
 use forecast::{Odds, Plan, Prediction};
-use indicators::Analysis;
+use indicators::FEATURES;
 use indicators::features::Row;
-use indicators::{Closed, FEATURES};
 
 /// Most models asked beside the incumbents of all timeframes.
 pub const SHADOWS_MAX: usize = 48;
@@ -49,24 +48,14 @@ impl Shadows {
         Some(self.all.remove(at).plan)
     }
 
-    /// Notes the rows of bars that closed, before they are made anew. `predicted` tells what the incumbent of a timeframe
-    /// predicts: where it is silent nobody is compared with it.
-    pub fn bars_closed(
-        &mut self,
-        analysis: &Analysis,
-        closed: Closed,
-        predicted: impl Fn(market::quote::Timeframe) -> Option<Prediction>,
-    ) {
-        if self.all.is_empty() || closed.is_empty() {
-            return;
-        }
-        for timeframe in closed.timeframes() {
-            let Some(prediction) = predicted(timeframe) else { continue };
-            for shadow in self.all.iter_mut().filter(|s| s.note.timeframe == timeframe && s.faults < FAULTS_MAX) {
-                shadow.row = *analysis.asked(timeframe);
-                shadow.beside = Some(prediction);
-                self.is_due = true;
-            }
+    /// Notes the row the incumbent was asked last before its bar closed, and what it predicts: where it is silent nobody is
+    /// compared with it.
+    pub fn bar_closed(&mut self, incumbent: &Prediction, row: &Row) {
+        let timeframe = incumbent.model.timeframe;
+        for shadow in self.all.iter_mut().filter(|s| s.note.timeframe == timeframe && s.faults < FAULTS_MAX) {
+            shadow.row = *row;
+            shadow.beside = Some(*incumbent);
+            self.is_due = true;
         }
     }
 

@@ -7,6 +7,7 @@ mod on_record;
 mod replayed;
 mod restarted;
 mod sharded;
+mod shelf;
 mod steered;
 mod traded;
 mod venue_dies;

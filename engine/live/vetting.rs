@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// The command the child is started with.
 pub const COMMAND: &str = "vet-model";
+/// Addresses the child's allocator reserves at a time, in KiB.
+const RESERVE_KIB: &str = "32768";
 /// How often a child is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(4);
 /// Most bytes taken of what a child says.
@@ -70,6 +72,8 @@ impl Vetting {
         let Bounds { limits, time, memory_bytes, answer_ns_max } = &self.bounds;
         let mut command = Command::new(program);
         command.env_clear().current_dir("/").arg(COMMAND);
+        // The allocator reserves a GiB of addresses at once otherwise, which a bound on memory counts.
+        command.env("MIMALLOC_ARENA_RESERVE", RESERVE_KIB);
         // The child stands elsewhere, and a link that leads to the folder ends here.
         command.arg(std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()));
         let seconds = time.as_secs().max(1) + u64::from(time.subsec_nanos() > 0);
@@ -133,7 +137,8 @@ impl Vetting {
         use std::os::unix::process::ExitStatusExt;
         const SIGXCPU: i32 = 24;
         let mebibytes = self.bounds.memory_bytes >> 20;
-        if complaint.contains("memory allocation of") || complaint.contains("out of memory") {
+        let starved = ["memory allocation of", "failed to allocate", "out of memory"];
+        if starved.iter().any(|words| complaint.contains(words)) {
             return (
                 format!("looking at it takes more memory than {mebibytes} MiB"),
                 "use a model that unfolds to less",

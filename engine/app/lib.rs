@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod confine;
 pub mod place;
 pub mod replay;
 pub mod report;
@@ -33,6 +34,8 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Tell(args)) => commands::tell::run(args, run),
         Some(Command::Structure(args)) => commands::structure::run(args, run),
         Some(Command::Schema(asked)) => commands::schema::run(asked),
+        Some(Command::Models(args)) => commands::models::run(args, run),
+        Some(Command::VetModel(args)) => commands::vet_model::run(args),
         Some(Command::Check(args)) => commands::check::run(args, run),
         Some(Command::Venue(args)) => venue_alone::serve(args, run),
     }

@@ -2,6 +2,7 @@
 //! counts and remembers; it decides nothing, and nothing that decides reads it.
 
 use crate::letter::{Address, Envelope, Letter};
+use forecast::shelf::notes::{ShelfLetter, Step};
 use market::alert::{AlertNote, Severity};
 use market::feed::FeedState;
 use market::order::{Activity, Outcome, Request};
@@ -143,6 +144,13 @@ impl View {
                     Severity::Info,
                     format!("model   {} {} for {}", note.name, note.version, note.timeframe),
                 );
+            }
+            Letter::Shelf(ShelfLetter::Step(note)) => {
+                let severity = match note.step {
+                    Step::RolledBack | Step::Fell | Step::Gone => Severity::Warning,
+                    _ => Severity::Info,
+                };
+                self.tell(at, severity, format!("shelf   {note}"));
             }
             Letter::Command(command) if envelope.to == Address::Risk => {
                 self.tell(at, Severity::Warning, format!("command {command:?}"))

@@ -11,11 +11,12 @@ use crate::floor::{Deliver, Floor};
 use crate::floor_actor::FloorActor;
 use crate::look::Look;
 use crate::post::{Bounds, Post};
-use crate::seat_actor::{Install, SeatActor, Tick};
+use crate::seat_actor::{Install, Rebuild, SeatActor, Tick};
 use crate::shard::{self, Carrier, ShardDoor, ShardReceiver};
 use actix::Actor;
 use alpaca::ids::VenueIds;
 use crossbeam::queue::ArrayQueue;
+use desk::ShelfSeat;
 use desk::letter::{Address, Envelope};
 use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
 use journal::Pen;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub risk: RiskSeat,
     /// The orders.
     pub execution: ExecutionSeat,
+    /// The models.
+    pub shelf: ShelfSeat,
     /// Bounds of each symbol's post.
     pub bounds: Bounds,
     /// Threads for symbol seats; 0 keeps them on the trading thread.
@@ -74,6 +77,8 @@ pub struct Addresses {
     pub risk: actix::Recipient<Deliver>,
     /// Execution.
     pub execution: actix::Recipient<Deliver>,
+    /// The shelf of models.
+    pub shelf: actix::Recipient<Deliver>,
     /// The symbols.
     pub symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
     /// Where models go.
@@ -141,9 +146,13 @@ async fn run(
     };
     let spare_post = || Rc::new(RefCell::new(Post::new(Bounds { quotes_max: 1, events_max: 1 })));
     let risk = SeatActor::new(parts.risk, floor.clone(), spare_post(), None, fatal.clone()).start();
-    let execution = SeatActor::new(parts.execution, floor.clone(), spare_post(), None, fatal).start();
+    let execution = SeatActor::new(parts.execution, floor.clone(), spare_post(), None, fatal.clone()).start();
+    // What it knew before the letter it failed at is still right: a model less is moved.
+    let as_it_was: Option<Rebuild<ShelfSeat>> = Some(Box::new(ShelfSeat::clone));
+    let shelf = SeatActor::new(parts.shelf, floor.clone(), spare_post(), as_it_was, fatal).start();
     floor.seat_at(Address::Risk, risk.clone().recipient());
     floor.seat_at(Address::Execution, execution.clone().recipient());
+    floor.seat_at(Address::Shelf, shelf.clone().recipient());
     let mut ticks: Vec<actix::Recipient<Tick>> =
         vec![risk.clone().recipient(), execution.clone().recipient()];
 
@@ -155,6 +164,7 @@ async fn run(
         fatal: parts.fatal,
         risk: risk.clone().recipient(),
         execution: execution.clone().recipient(),
+        shelf: shelf.clone().recipient(),
     };
     let mut seated = if parts.shards == 0 {
         seat_here(&floor, parts.symbols, &shared)
@@ -175,6 +185,7 @@ async fn run(
     let addresses = Addresses {
         risk: risk.recipient(),
         execution: execution.recipient(),
+        shelf: shelf.recipient(),
         symbols: seated.symbols,
         installs: seated.installs,
         looks: seated.looks,
@@ -230,6 +241,7 @@ struct Shared {
     fatal: Arc<dyn Fn(&str) + Send + Sync>,
     risk: actix::Recipient<Deliver>,
     execution: actix::Recipient<Deliver>,
+    shelf: actix::Recipient<Deliver>,
 }
 
 /// Seats in place, with every way to them.
@@ -308,6 +320,7 @@ async fn seat_on_shards(
             fatal: shared.fatal.clone(),
             risk: shared.risk.clone(),
             execution: shared.execution.clone(),
+            shelf: shared.shelf.clone(),
         };
         arbiter.spawn_fn(move || start_shard(group, pen, theirs, receiver, report));
         let Ok(ways) = ready.await else {
@@ -360,6 +373,7 @@ fn start_shard(
     let floor = Rc::new(Floor::new(shared.clock.clone(), pen, shared.keep_inputs, shared.letters.clone()));
     floor.seat_at(Address::Risk, shared.risk.clone());
     floor.seat_at(Address::Execution, shared.execution.clone());
+    floor.seat_at(Address::Shelf, shared.shelf.clone());
     let (mut doors, mut seats, mut ticks) = (Vec::new(), Vec::new(), Vec::new());
     for parts in group {
         let symbol = parts.symbol;

@@ -8,7 +8,7 @@ fn a_model_dropped_into_the_folder_is_picked_up_and_a_bad_one_is_refused() {
     let office = Office::open();
     let models = office.path("models");
     copy_folder(&shipped_models(), &models);
-    office.set("models", "folder", &models.display().to_string());
+    office.set("models", "folder", &format!("{}\n  settle: 1s", models.display()));
     let mut engine = office.engine();
     engine.until("the shipped models", |e| e.said().contains("model   sim-1min 2 for 1min").then_some(()));
 
@@ -26,6 +26,9 @@ fn a_model_dropped_into_the_folder_is_picked_up_and_a_bad_one_is_refused() {
         said.lines().find(|line| line.contains("model_refused")).map(str::to_string)
     });
     assert!(told.contains("sim-5min/3"), "{told}");
+
+    let note = std::fs::read_to_string(models.join(".quarantine/sim-5min/3-1/refused.txt")).expect("a note");
+    assert!(note.contains("SHA-256") && note.contains("copy both again"), "{note}");
 
     let before = quotes(&office);
     engine.until("the engine to go on", |_| (quotes(&office) > before).then_some(()));

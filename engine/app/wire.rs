@@ -158,8 +158,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     }
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
-    let opening = Some(greeting.account);
-    let run = run.run();
+    let (opening, run) = (Some(greeting.account), run.run());
     let tutor = Adaptive::new(settings, &folder);
     Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place, tutor })
 }

@@ -393,6 +393,12 @@ pub struct Train {
     /// Write only models that are better than the base rates beyond doubt.
     #[arg(long)]
     pub only_skilled: bool,
+    /// Work at the lowest priority and end with whoever started this.
+    #[arg(long)]
+    pub background: bool,
+    /// Most memory to take, in bytes [default: no limit].
+    #[arg(long, value_name = "BYTES")]
+    pub memory_max: Option<u64>,
     /// Write an account of folds, calibration, features and baselines as one HTML page.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! The program: command line, settings, checks and the wiring of rooms.
 
+pub mod adaptive;
 pub mod cli;
 pub mod commands;
 pub mod confine;

@@ -1,6 +1,7 @@
 //! Who is built with what. A start is one straight line: journal (which recovers), venue, what the venue knows, seats
 //! brought back, trading thread, office, control room, and only then the feeds.
 
+use crate::adaptive::Adaptive;
 use crate::place::{Place, Time};
 use crate::seats;
 use crate::settings::Settings;
@@ -89,6 +90,7 @@ pub struct Engine {
     keeper: std::thread::JoinHandle<()>,
     asks: tokio::sync::mpsc::UnboundedSender<office::Ask>,
     place: Place,
+    tutor: Adaptive,
 }
 
 /// Starts the engine; it trades when this returns.
@@ -172,9 +174,14 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     }
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
+<<<<<<< HEAD
     let opening = Some(greeting.account);
     let run = run.run();
     Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, keeper, asks, place })
+=======
+    let (opening, run) = (Some(greeting.account), run.run());
+    let tutor = Adaptive::new(settings, &folder);
+    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place, tutor })
 }
 
 /// Orders of earlier runs that may still work, and whether they open a position.
@@ -202,6 +209,13 @@ impl Engine {
         self.clock.now()
     }
 
+    /// Looks after the training beside it; never waits.
+    pub fn look_after_training(&mut self) {
+        if let Some(tell) = self.tutor.look(self.clock.now(), self.room.view.counts.drifts) {
+            self.room.tell(tell);
+        }
+    }
+
     /// The embedded market, when there is one.
     pub fn venue(&mut self) -> Option<&mut venue::Venue> {
         self.place.venue.as_mut()
@@ -221,7 +235,9 @@ impl Engine {
             self.room.round();
         }
         self.room.gather();
-        let Self { room, trading, journal, office, keeper, asks, place, clock, .. } = self;
+        let Self { room, trading, journal, office, keeper, asks, place, clock, tutor, .. } = self;
+        // Its child ends with it.
+        drop(tutor);
         trading.end();
         drop(asks);
         // The office ends when its lines do; a panic there has told its reason.
@@ -596,6 +612,7 @@ fn lines(
     Lines {
         letters: letters.clone(),
         floors: addresses.floors.clone(),
+        alerts: addresses.alerts.clone(),
         looks: addresses.looks.clone(),
         shelf: addresses.shelf.clone(),
         command_to,

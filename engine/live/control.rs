@@ -48,12 +48,26 @@ pub struct TakeStages {
     pub reply: crossbeam::channel::Sender<Box<Stages>>,
 }
 
+/// Something the operator should know that no seat says: on record, then to the views.
+#[derive(Clone, Debug, PartialEq, Eq, actix::Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    /// How bad.
+    pub severity: market::alert::Severity,
+    /// A name that stays the same: `training_done`.
+    pub what: &'static str,
+    /// Details; cut when they are long.
+    pub detail: String,
+}
+
 /// What the control room is connected to.
 pub struct Lines {
     /// Letters for the view.
     pub letters: Arc<ArrayQueue<Envelope>>,
     /// Every trading thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Where alerts go on record.
+    pub alerts: actix::Recipient<Tell>,
     /// Where a look at a symbol's seat is asked for.
     pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
     /// The shelf of models.
@@ -146,6 +160,11 @@ impl Room {
         }
         self.view.counts.quotes = self.stages.counters.quotes_in;
         self.view.counts.trades = self.stages.counters.trades_in;
+    }
+
+    /// Tells the operator something, on record.
+    pub fn tell(&self, tell: Tell) {
+        self.lines.alerts.do_send(tell);
     }
 
     /// Sends a command to every seat.

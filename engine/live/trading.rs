@@ -4,7 +4,7 @@
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerParts};
 use crate::clock::Clock;
-use crate::control::TakeStages;
+use crate::control::{TakeStages, Tell};
 use crate::feed::{Door, Gap, MarketHands, OrderHands};
 use crate::feed_actor::{self, FeedParts};
 use crate::floor::{Deliver, Floor};
@@ -87,6 +87,8 @@ pub struct Addresses {
     pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
     /// Every thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Where alerts that no seat says go on record.
+    pub alerts: actix::Recipient<Tell>,
 }
 
 /// The running trading thread.
@@ -140,10 +142,8 @@ async fn run(
     let mut pens = parts.pens.into_iter();
     let Some(pen) = pens.next() else { return };
     let floor = Rc::new(Floor::new(parts.clock.clone(), pen, parts.keep_inputs, parts.letters.clone()));
-    let fatal: Rc<dyn Fn(&str)> = {
-        let fatal = parts.fatal.clone();
-        Rc::new(move |what| fatal(what))
-    };
+    let fatal = parts.fatal.clone();
+    let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));
     let spare_post = || Rc::new(RefCell::new(Post::new(Bounds { quotes_max: 1, events_max: 1 })));
     let risk = SeatActor::new(parts.risk, floor.clone(), spare_post(), None, fatal.clone()).start();
     let execution = SeatActor::new(parts.execution, floor.clone(), spare_post(), None, fatal.clone()).start();
@@ -174,7 +174,7 @@ async fn run(
     ticks.append(&mut seated.ticks);
 
     let keeper = FloorActor::new(floor.clone(), ticks).start();
-    seated.floors.push(keeper.recipient());
+    seated.floors.push(keeper.clone().recipient());
     let ids = parts.broker.as_ref().map_or_else(VenueIds::default, |b| VenueIds::of(b.run));
     let ids = Rc::new(RefCell::new(ids));
     let broker =
@@ -190,6 +190,7 @@ async fn run(
         installs: seated.installs,
         looks: seated.looks,
         floors: seated.floors,
+        alerts: keeper.recipient(),
     };
     // Every actor starts before this thread may be told to end: one that had not would be started while the runtime goes
     // away, and would ask it for a timer.

@@ -35,6 +35,7 @@ struct Source {
 /// # Errors
 /// Settings with faults, data that cannot be read, a version that is there already, a folder that cannot be written.
 pub fn run(args: &cli::Train, options: &cli::Run) -> anyhow::Result<ExitCode> {
+    yield_to_others(args)?;
     // Looked at before anything is read, so that nobody waits for a refusal.
     let told = training_settings(args, "not read yet")?;
     refuse_existing(&args.out, &told)?;
@@ -57,6 +58,24 @@ pub fn run(args: &cli::Train, options: &cli::Run) -> anyhow::Result<ExitCode> {
     }
     println!("{}", written(&report, &args.out));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the child of a running engine is started with: it takes what others leave, no more memory than it may, and does
+/// not outlive its parent.
+fn yield_to_others(args: &cli::Train) -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+    if let Some(most) = args.memory_max {
+        // Memory of its own: the mapped journal is only read and counts for nobody.
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        setrlimit(Resource::Data, limit).context("--memory-max cannot be set")?;
+    }
+    if args.background {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+            .context("--background cannot follow its parent")?;
+        // A priority higher than wished for is no harm.
+        let _ = rustix::process::nice(19);
+    }
+    Ok(())
 }
 
 fn source(args: &cli::Train, options: &cli::Run) -> anyhow::Result<Source> {

@@ -36,6 +36,8 @@ pub struct Settings {
     pub feed: Feed,
     /// The folder of models.
     pub models: Models,
+    /// Training while the engine runs.
+    pub training: Training,
     /// Where the journal is.
     pub journal_folder: PathBuf,
     /// Whether market data goes on record too; without it a run cannot be replayed.
@@ -167,6 +169,27 @@ impl Models {
     }
 }
 
+/// Training while the engine runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Training {
+    /// Train after every close.
+    pub daily: bool,
+    /// Train when drift is told.
+    pub on_drift: bool,
+    /// How long after the close, by the engine's time.
+    pub after_close: Duration,
+    /// Drift begins nothing sooner after the last training began, by the engine's time.
+    pub rest: Duration,
+    /// A training is killed after this much wall time.
+    pub time_max: Duration,
+    /// Most memory of a training.
+    pub memory_max_bytes: usize,
+    /// `trees`, `network` or `both`.
+    pub learner: String,
+    /// Parameters tried by each learner.
+    pub trials: usize,
+}
+
 /// Threads, queues and waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineSettings {
@@ -223,6 +246,7 @@ pub(super) fn assemble(values: &Values, lists: Lists, report: &mut Report) -> Op
         execution: execution_settings(values),
         feed: feed(values),
         models: models(values),
+        training: training(values),
         journal_folder: values.folder("journal.folder"),
         keep_inputs: values.switch("journal.keep_inputs"),
         journal: journal_settings(values),
@@ -523,6 +547,19 @@ fn shelf(values: &Values) -> forecast::shelf::settings::Settings {
         fall_alpha: values.number("shelf.fall_alpha"),
         fall_margin: values.number("shelf.fall_margin"),
         shadows_max: values.count("shelf.shadows_max"),
+    }
+}
+
+fn training(values: &Values) -> Training {
+    Training {
+        daily: values.text("training.adaptive") == "daily",
+        on_drift: values.switch("training.on_drift"),
+        after_close: wall(values, "training.after_close"),
+        rest: wall(values, "training.rest"),
+        time_max: wall(values, "training.time_max"),
+        memory_max_bytes: values.count("training.memory_max"),
+        learner: values.text("training.learner").to_string(),
+        trials: values.count("training.trials"),
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("execution", "How prices walk from mid toward the far side, and how long answers may take."),
     ("models", "The folder of models, watched while running."),
     ("shelf", "When a model is promoted, and when it is rolled back."),
+    ("training", "Training while the engine runs, from its own record."),
     ("journal", "The record of everything."),
     ("engine", "Threads, queues and waits."),
 ];
@@ -585,6 +586,49 @@ pub(super) const TABLE: &[Setting] = &[
         Whole { least: 0, most: 4, unit: "models" },
         "2",
         "Most shadows of a timeframe at a time; others wait.",
+    ),
+    setting(
+        "training.adaptive",
+        Word(&["off", "daily"]),
+        "off",
+        "`daily`: after each close a process of the lowest priority learns from the record, and leaves what is better than the base rates beyond doubt in the models folder.",
+    ),
+    setting(
+        "training.after_close",
+        Span { least: SECOND, most: 12 * HOUR },
+        "10m",
+        "How long after the close it begins.",
+    ),
+    setting(
+        "training.on_drift",
+        Switch,
+        "false",
+        "True trains, too, when drift of features or of scores is told.",
+    ),
+    setting(
+        "training.rest",
+        Span { least: MINUTE, most: 30 * DAY },
+        "6h",
+        "Drift begins no training sooner after the last one began.",
+    ),
+    setting(
+        "training.time_max",
+        Span { least: SECOND, most: DAY },
+        "2h",
+        "A training that takes longer, on the wall clock, is killed.",
+    ),
+    setting(
+        "training.memory_max",
+        Bytes { least: 256 << 20, most: 1 << 40 },
+        "4GiB",
+        "Most memory of a training.",
+    ),
+    setting("training.learner", Word(&["trees", "network", "both"]), "both", "Who learns."),
+    setting(
+        "training.trials",
+        Whole { least: 1, most: 64, unit: "parameter sets" },
+        "4",
+        "Parameters tried by each learner.",
     ),
     setting(
         "journal.folder",

@@ -103,11 +103,9 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let inquiry = inquiry(settings, &place)?;
     let greeting = ask(office::greet(&inquiry)).with_context(|| not_answering(&place))?;
     let Opened { journal, pens, recovered } = opened;
-    let restored = bring_back(settings, &recovered)
+    let (restored, shelf) = bring_back(settings, &recovered)
         .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
     tell_recovery(&recovered, &restored, say);
-    let shelf = live::recover::restore_shelf(&recovered, seats::shelf(settings))
-        .with_context(|| format!("{}: the record of the models cannot be read back", folder.display()))?;
     let clock = match place.time {
         Time::Led { speed } => Clock::following(greeting.now.max(restored.newest), speed),
         Time::Wall { shift_ns } => Clock::shifted(shift_ns),
@@ -145,43 +143,43 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     })
     .context("the trading thread does not start")?;
 
-    let mut keeper = Keeper::new(keeper::Parts {
-        watch: watch(settings, say),
-        addresses: trading.addresses.clone(),
-        clock: clock.clone(),
-        letters: letters.clone(),
-    });
-    install_models(settings, &mut keeper, shelf, clock.now(), say)?;
+    let keeper = install_models(settings, &trading, shelf, &clock, &letters, say)?;
     tell_learnt(&recovered, &trading, &clock).context("the scores of earlier runs cannot be read")?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
     let past = Past { run, activities_since };
-    let (to_keeper, keeper_told) = crossbeam::channel::bounded(keeper::WORDS_MAX);
-    let keeper = open_keeper(settings, keeper, keeper_told)?;
+    let (to_keeper, keeper) = open_keeper(settings, keeper)?;
     let office = open_office(
         settings, &place, &trading, gaps_told, asked, &letters, to_keeper, known, chosen, &clock, past,
     )?;
     let (mut room, trouble) =
         Room::open(&folder, lines(&trading, &letters, &clock, &stop, journal.monitor()));
     room.view.working.extend(working);
-    if let Some(trouble) = trouble {
-        say(trouble);
-    }
+    trouble.into_iter().for_each(&mut *say);
     if trade {
         // Compare with the broker before anything else happens.
         let _ = asks.send(office::Ask::Reconcile);
     }
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
-<<<<<<< HEAD
-    let opening = Some(greeting.account);
-    let run = run.run();
-    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, keeper, asks, place })
-=======
     let (opening, run) = (Some(greeting.account), run.run());
     let tutor = Adaptive::new(settings, &folder);
-    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place, tutor })
+    Ok(Engine {
+        room,
+        run,
+        opening,
+        stop,
+        started_in,
+        clock,
+        trading,
+        journal,
+        office,
+        keeper,
+        asks,
+        place,
+        tutor,
+    })
 }
 
 /// Orders of earlier runs that may still work, and whether they open a position.
@@ -197,10 +195,14 @@ fn not_answering(place: &Place) -> String {
     format!("{} does not answer: is it running, is the address right, are the keys right?", place.trading_url)
 }
 
-/// Risk and execution as they were when the last run ended or died.
-fn bring_back(settings: &Settings, recovered: &journal::Recovered) -> Result<Restored, journal::Fault> {
+/// Risk, execution and the shelf as they were when the last run ended or died.
+fn bring_back(
+    settings: &Settings,
+    recovered: &journal::Recovered,
+) -> Result<(Restored, ShelfSeat), journal::Fault> {
     let (risk, execution) = (seats::risk(settings), seats::execution(settings, recovered.run_id()));
-    live::recover::restore(recovered, risk, execution)
+    let restored = live::recover::restore(recovered, risk, execution)?;
+    Ok((restored, live::recover::restore_shelf(recovered, seats::shelf(settings))?))
 }
 
 impl Engine {
@@ -484,12 +486,19 @@ pub fn vetting_program() -> Option<PathBuf> {
 /// who speaks, as the one on the trading thread does when it hears the same.
 fn install_models(
     settings: &Settings,
-    keeper: &mut Keeper,
+    trading: &Trading,
     mut shelf: ShelfSeat,
-    now: Timestamp,
+    clock: &Clock,
+    letters: &Arc<ArrayQueue<Envelope>>,
     say: &mut dyn FnMut(String),
-) -> anyhow::Result<()> {
-    let looked = keeper.open();
+) -> anyhow::Result<Keeper> {
+    let mut keeper = Keeper::new(keeper::Parts {
+        watch: watch(settings, say),
+        addresses: trading.addresses.clone(),
+        clock: clock.clone(),
+        letters: letters.clone(),
+    });
+    let (looked, now) = (keeper.open(), clock.now());
     for refusal in looked.refused {
         say(format!("model refused: {refusal}"));
     }
@@ -514,17 +523,19 @@ fn install_models(
         );
     }
     say(format!("models: {}", speaking.join(", ")));
-    Ok(())
+    Ok(keeper)
 }
 
+/// The keeper at work, and the line to it.
 fn open_keeper(
     settings: &Settings,
     keeper: Keeper,
-    words: crossbeam::channel::Receiver<keeper::Word>,
-) -> anyhow::Result<std::thread::JoinHandle<()>> {
+) -> anyhow::Result<(crossbeam::channel::Sender<keeper::Word>, std::thread::JoinHandle<()>)> {
+    let (line, words) = crossbeam::channel::bounded(keeper::WORDS_MAX);
     let every = settings.models.check_every;
     let work = move || keeper.work(&words, every);
-    std::thread::Builder::new().name("models".into()).spawn(work).context("the models thread does not start")
+    let thread = std::thread::Builder::new().name("models".into()).spawn(work);
+    Ok((line, thread.context("the models thread does not start")?))
 }
 
 /// Every symbol's seat learns what it knew of its models, before it hears the bars that followed.

@@ -2,7 +2,7 @@
 //! counts and remembers; it decides nothing, and nothing that decides reads it.
 
 use crate::letter::{Address, Envelope, Letter};
-use forecast::shelf::notes::{ShelfLetter, Step};
+use forecast::shelf::notes::{ShelfLetter, ShelfNote, Step};
 use market::alert::{AlertNote, Severity};
 use market::feed::FeedState;
 use market::order::{Activity, Outcome, Request};
@@ -147,13 +147,7 @@ impl View {
                     format!("model   {} {} for {}", note.name, note.version, note.timeframe),
                 );
             }
-            Letter::Shelf(ShelfLetter::Step(note)) => {
-                let severity = match note.step {
-                    Step::RolledBack | Step::Fell | Step::Gone => Severity::Warning,
-                    _ => Severity::Info,
-                };
-                self.tell(at, severity, format!("shelf   {note}"));
-            }
+            Letter::Shelf(ShelfLetter::Step(note)) => self.fold_step(at, note),
             Letter::Command(command) if envelope.to == Address::Risk => {
                 self.tell(at, Severity::Warning, format!("command {command:?}"))
             }
@@ -251,6 +245,14 @@ impl View {
                 self.tell(at, Severity::Info, format!("settle  {other:?}"));
             }
         }
+    }
+
+    fn fold_step(&mut self, at: Timestamp, note: &ShelfNote) {
+        let severity = match note.step {
+            Step::RolledBack | Step::Fell | Step::Gone => Severity::Warning,
+            _ => Severity::Info,
+        };
+        self.tell(at, severity, format!("shelf   {note}"));
     }
 
     fn fold_alert(&mut self, note: &AlertNote) {

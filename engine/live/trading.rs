@@ -18,7 +18,7 @@ use alpaca::ids::VenueIds;
 use crossbeam::queue::ArrayQueue;
 use desk::ShelfSeat;
 use desk::letter::{Address, Envelope};
-use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
+use desk::seat::{ExecutionSeat, RiskSeat, Seat, UnderlyingSeat};
 use journal::Pen;
 use market::Symbol;
 use market::alert::Severity;
@@ -144,15 +144,10 @@ async fn run(
     let floor = Rc::new(Floor::new(parts.clock.clone(), pen, parts.keep_inputs, parts.letters.clone()));
     let fatal = parts.fatal.clone();
     let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));
-    let spare_post = || Rc::new(RefCell::new(Post::new(Bounds { quotes_max: 1, events_max: 1 })));
-    let risk = SeatActor::new(parts.risk, floor.clone(), spare_post(), None, fatal.clone()).start();
-    let execution = SeatActor::new(parts.execution, floor.clone(), spare_post(), None, fatal.clone()).start();
+    let risk = seat_owner(parts.risk, &floor, None, &fatal);
+    let execution = seat_owner(parts.execution, &floor, None, &fatal);
     // What it knew before the letter it failed at is still right: a model less is moved.
-    let as_it_was: Option<Rebuild<ShelfSeat>> = Some(Box::new(ShelfSeat::clone));
-    let shelf = SeatActor::new(parts.shelf, floor.clone(), spare_post(), as_it_was, fatal).start();
-    floor.seat_at(Address::Risk, risk.clone().recipient());
-    floor.seat_at(Address::Execution, execution.clone().recipient());
-    floor.seat_at(Address::Shelf, shelf.clone().recipient());
+    let shelf = seat_owner(parts.shelf, &floor, Some(Box::new(ShelfSeat::clone)), &fatal);
     let mut ticks: Vec<actix::Recipient<Tick>> =
         vec![risk.clone().recipient(), execution.clone().recipient()];
 
@@ -209,6 +204,20 @@ async fn run(
         arbiter.stop();
     }
     actix_rt::System::current().stop();
+}
+
+/// Seats an owner that hears letters and no market words.
+fn seat_owner<S: Seat + Unpin + 'static>(
+    seat: S,
+    floor: &Rc<Floor>,
+    rebuild: Option<Rebuild<S>>,
+    fatal: &Rc<dyn Fn(&str)>,
+) -> actix::Addr<SeatActor<S>> {
+    let address = seat.address();
+    let post = Rc::new(RefCell::new(Post::new(Bounds { quotes_max: 1, events_max: 1 })));
+    let actor = SeatActor::new(seat, floor.clone(), post, rebuild, fatal.clone()).start();
+    floor.seat_at(address, actor.clone().recipient());
+    actor
 }
 
 /// Every seat that has to know what becomes of a feed.

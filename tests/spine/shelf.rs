@@ -1,7 +1,7 @@
 //! The life of models in the running engine: a better one dropped in is promoted, a worse one is not, a poisoned one is
 //! quarantined, one that turns bad is rolled back; all of it on record, and the same when the record is run again.
 
-use super::office::{Office, copy_folder, shipped_models};
+use super::office::{Office, Running, copy_folder, shipped_models};
 use forecast::manifest::{CLASSES, FORMAT, Window, hex, sha256};
 use forecast::{Golden, GoldenRow, LabelRule, Manifest, Schema};
 use market::quote::Timeframe;
@@ -137,9 +137,31 @@ fn quick(office: &Office, models: &Path) {
     );
 }
 
+/// The engine at work on three of them: the better one promoted, the worse one given up, the poisoned one put away.
+fn three_dropped_in(office: &Office, models: &Path, engine: &mut Running) {
+    // Knows that it does not know.
+    Toy::always("2", [0.34, 0.33, 0.33]).drop_into(models);
+    Toy::always("3", [0.98, 0.01, 0.01]).drop_into(models);
+    Toy { is_poisoned: true, ..Toy::always("4", [0.2, 0.3, 0.5]) }.drop_into(models);
+    let note = models.join(".quarantine/toy/4-1/refused.txt");
+    engine.until("the poisoned one away", |_| note.exists().then_some(()));
+    engine.until("the better one promoted", |_| told(office, &["toy/2 (1min) is promoted"]));
+    let ends = ["toy/3 (1min) is worse than the incumbent", "toy/3 (1min) is no better than the incumbent"];
+    engine.until("the worse one given up", |_| told(office, &ends));
+}
+
+fn history(office: &Office) -> String {
+    office.run(&["models", "history"]).well()
+}
+
+/// Whether one of these is on record.
+fn told(office: &Office, any: &[&str]) -> Option<()> {
+    let history = history(office);
+    any.iter().any(|step| history.contains(step)).then_some(())
+}
+
 #[test]
-fn a_better_model_is_promoted_a_worse_one_is_not_a_poisoned_one_is_put_away_and_one_that_turns_bad_is_rolled_back()
- {
+fn models_are_promoted_given_up_put_away_and_rolled_back() {
     let office = Office::open();
     let models = office.path("models");
     copy_folder(&shipped_models(), &models);
@@ -147,72 +169,60 @@ fn a_better_model_is_promoted_a_worse_one_is_not_a_poisoned_one_is_put_away_and_
     // Sure of a fall, and wrong two times of three.
     Toy::always("1", [0.8, 0.1, 0.1]).drop_into(&models);
     quick(&office, &models);
-
-    let mut engine = super::office::Running::start(office.program(&["--speed", "600"]));
+    let mut engine = Running::start(office.program(&["--speed", "600"]));
     engine.until("the first model", |e| e.said().contains("models: toy 1").then_some(()));
-    // Knows that it does not know; from half past eleven on it is sure of a rise.
-    let turns = Toy { late: [0.01, 0.01, 0.98], turn: -0.18, ..Toy::always("2", [0.34, 0.33, 0.33]) };
-    turns.drop_into(&models);
-    Toy::always("3", [0.98, 0.01, 0.01]).drop_into(&models);
-    Toy { is_poisoned: true, ..Toy::always("4", [0.2, 0.3, 0.5]) }.drop_into(&models);
+    three_dropped_in(&office, &models, &mut engine);
 
-    let history = || office.run(&["models", "history"]).well();
-    engine.until("the poisoned one away", |_| {
-        models.join(".quarantine/toy/4-1/refused.txt").exists().then_some(())
-    });
-    engine.until("the better one promoted", |_| history().contains("toy/2 (1min) is promoted").then_some(()));
-    engine.until("the worse one given up", |_| {
-        let told = history();
-        let ends = ["is worse than the incumbent", "is no better than the incumbent"];
-        ends.iter().any(|end| told.contains(&format!("toy/3 (1min) {end}"))).then_some(())
-    });
-    engine.until("the one that turned bad rolled back", |_| {
-        history().contains("toy/2 (1min) is rolled back").then_some(())
-    });
+    // One that turns bad each day at half past eleven, and that the operator trusts at once.
+    let turns = Toy { late: [0.01, 0.01, 0.98], turn: -0.18, ..Toy::always("5", [0.34, 0.33, 0.33]) };
+    turns.drop_into(&models);
+    engine.until("the fifth on the shelf", |_| told(&office, &["toy/5 (1min) shadows the incumbent"]));
+    let said = office.run(&["models", "promote", "toy/5"]).well();
+    assert!(said.contains("toy/5 (1min) is promoted by the operator"), "{said}");
+    engine.until("it is rolled back", |_| told(&office, &["toy/5 (1min) is rolled back: loss"]));
 
     let listed = office.run(&["models", "list"]).well();
     let role =
         |model: &str| listed.lines().find(|line| line.contains(model)).map(str::to_string).expect("a line");
-    assert!(role("toy/1").contains("incumbent"), "{listed}");
-    assert!(role("toy/2").contains("idle") && role("toy/3").contains("idle"), "{listed}");
+    assert!(role("toy/2").contains("incumbent"), "{listed}");
+    assert!(role("toy/5").contains("idle") && role("toy/3").contains("idle"), "{listed}");
     let shown = office.run(&["models", "show", "toy/2"]).well();
     assert!(shown.contains("dense kernel") && shown.contains("golden rows repeated"), "{shown}");
     assert!(shown.contains("judged by Horizon"), "{shown}");
-
-    // The operator has the last word, through the control socket.
-    let said = office.run(&["models", "promote", "toy/3"]).well();
-    assert!(said.contains("toy/3 (1min) is promoted by the operator"), "{said}");
-    assert!(office.run(&["models", "pin", "1min"]).well().contains("is pinned"));
-    assert!(office.run(&["models", "rollback", "1min"]).well().contains("is rolled back by the operator"));
-    let no = office.run(&["models", "promote", "toy/9"]);
-    assert!(!no.status.success() && no.stdout.contains("not on the shelf"), "{no:?}");
+    the_operator_has_the_last_word(&office);
 
     office.run(&["tell", "stop"]).well();
     let said = engine.wait().well();
     assert!(said.contains("shelf   toy/2 (1min) is promoted: loss"), "{said}");
-    let told = history();
+    let history = history(&office);
+    println!("{history}");
     for step in [
         "toy/1 (1min) speaks at once",
         "toy/2 (1min) shadows the incumbent",
-        "toy/3 (1min) shadows the incumbent",
         "bundle toy/4 refused: model.onnx the weights `w1` hold NaN",
-        "toy/1 (1min) speaks again",
-        "the operator asks: promote toy/3",
-        "toy/3 (1min) is promoted by the operator",
-        "toy/1 (1min) is pinned",
+        "the operator asks: promote toy/5",
+        "toy/2 (1min) speaks again",
     ] {
-        assert!(
-            told.contains(step) || step.contains("is pinned") && told.contains("is pinned"),
-            "{step}\n{told}"
-        );
+        assert!(history.contains(step), "{step}\n{history}");
     }
-    println!("{told}");
     let rerun = office.run(&["rerun", "--times", "1"]).well();
     assert!(rerun.contains(" 0 different"), "{rerun}");
 
     // The next start finds the shelf as it was left.
     let said = office.run(&["--for", "3s", "--speed", "60"]).well();
-    assert!(said.lines().any(|line| line.starts_with("models: toy 1,")), "{said}");
-    let listed = office.run(&["models", "list"]).well();
-    assert!(listed.contains("incumbent, pinned"), "{listed}");
+    assert!(said.lines().any(|line| line.starts_with("models: toy 2,")), "{said}");
+    assert!(office.run(&["models", "list"]).well().contains("incumbent, pinned"));
+}
+
+fn the_operator_has_the_last_word(office: &Office) {
+    assert!(
+        office
+            .run(&["models", "promote", "toy/3"])
+            .well()
+            .contains("toy/3 (1min) is promoted by the operator")
+    );
+    assert!(office.run(&["models", "rollback", "1min"]).well().contains("is rolled back by the operator"));
+    assert!(office.run(&["models", "pin", "1min"]).well().contains("toy/2 (1min) is pinned"));
+    let no = office.run(&["models", "promote", "toy/9"]);
+    assert!(!no.status.success() && no.stdout.contains("not on the shelf"), "{no:?}");
 }

@@ -7,8 +7,8 @@ use crate::cli::{self, ModelsAction};
 use crate::settings::Settings;
 use crate::{run, seats};
 use anyhow::Context;
-use desk::letter::{Address, Letter};
-use desk::{Outbox, Seat, ShelfSeat};
+use desk::ShelfSeat;
+use desk::letter::Letter;
 use forecast::shelf::notes::ShelfLetter;
 use journal::{Kind, LetterKind, Reader, Recovered};
 use std::fmt::Write;
@@ -46,22 +46,11 @@ pub fn run(args: &cli::Models, options: &cli::Run) -> anyhow::Result<ExitCode> {
 
 /// The shelf as the record tells it; empty where no engine ever ran. A running engine goes on writing meanwhile.
 fn shelf_on_record(settings: &Settings) -> anyhow::Result<ShelfSeat> {
-    let mut shelf = seats::shelf(settings);
+    let shelf = seats::shelf(settings);
     let Ok(reader) = Reader::open(&settings.journal_folder) else { return Ok(shelf) };
-    let (run, last_seq) = (0, reader.last_seq()?);
-    let record = Recovered { run, nonce: 0, drained: 0, torn: Vec::new(), last_seq, reader };
-    let mut letters = record.letters(Address::Shelf);
-    let (mut out, mut run) = (Outbox::new(), 0);
-    while let Some(letter) = letters.next() {
-        let (now, envelope) = letter.context("what the shelf heard cannot be read back")?;
-        if letters.run() != run {
-            run = letters.run();
-            shelf.begin_run();
-        }
-        shelf.hear(now, &envelope.letter, &mut out);
-        out.clear();
-    }
-    Ok(shelf)
+    let last_seq = reader.last_seq()?;
+    let record = Recovered { run: 0, nonce: 0, drained: 0, torn: Vec::new(), last_seq, reader };
+    live::recover::restore_shelf(&record, shelf).context("what the shelf heard cannot be read back")
 }
 
 /// Every step on record, and every refusal.

@@ -172,14 +172,9 @@ async fn run(
     if let Some(broker) = &broker {
         floor.seat_at(Address::Venue, broker.clone().recipient());
     }
-    let addresses = Addresses {
-        risk: risk.recipient(),
-        execution: execution.recipient(),
-        symbols: seated.symbols,
-        installs: seated.installs,
-        looks: seated.looks,
-        floors: seated.floors,
-    };
+    let Seated { symbols, installs, looks, floors, .. } = seated;
+    let (risk, execution) = (risk.recipient(), execution.recipient());
+    let addresses = Addresses { risk, execution, symbols, installs, looks, floors };
     // Every actor starts before this thread may be told to end: one that had not would be started while the runtime goes
     // away, and would ask it for a timer.
     tokio::task::yield_now().await;

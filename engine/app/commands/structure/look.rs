@@ -45,6 +45,8 @@ pub struct Candidate {
     pub days: i32,
     /// The market of its first expiry.
     pub market: Market,
+    /// What its legs are valued with.
+    pub carry: Carry,
     /// What the arithmetic says.
     pub outlook: Outlook,
     /// The most it can lose at the price looked at, whatever day it is closed on.
@@ -119,15 +121,16 @@ fn candidate(
     let set: Vec<StructureLeg> = legs.iter().map(|leg| arithmetic(leg, of)).collect::<Option<_>>()?;
     let market = markets.iter().position(|(date, _)| *date == first).map(|i| markets.swap_remove(i).1)?;
     let law = market.law();
+    let carry = carry(&market, markets.iter().map(|(_, later)| later));
     let naked =
         if market::product::is_index(&scene.symbol) { NakedRates::BROAD_INDEX } else { NakedRates::STOCK };
     let outlook = outlook(
         &set,
         args.price,
         &outlook::Scene {
-            spot: scene.spot.dollars(),
-            rate: market.terms.rate,
-            dividend_yield: market.terms.dividend_yield,
+            spot: carry.spot,
+            rate: carry.rate,
+            dividend_yield: carry.dividend_yield,
             law: &*law,
             odds: args.odds.or(scene.odds),
             naked,
@@ -143,8 +146,34 @@ fn candidate(
         legs,
         set,
         market,
+        carry,
         outlook,
     })
+}
+
+/// Spot, rate and yield that agree with the forwards of a set's expiries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Carry {
+    /// Dollars a share.
+    pub spot: f64,
+    /// Decimal a year.
+    pub rate: f64,
+    /// Decimal a year.
+    pub dividend_yield: f64,
+}
+
+/// Over one expiry the spot as it is, with the yield that gives its forward. Over several, growth is what lies between the
+/// first and the last forward, and the spot what gives the first: a price told at four beside quotes of a quarter past
+/// would else be taken for a yield, and the later leg would be valued with it.
+fn carry<'m>(first: &Market, later: impl Iterator<Item = &'m Market>) -> Carry {
+    let Terms { spot, rate, dividend_yield, years, .. } = first.terms;
+    let Some(last) = later.reduce(|a, b| if b.terms.years > a.terms.years { b } else { a }) else {
+        return Carry { spot, rate, dividend_yield };
+    };
+    let (near, far) = (first.terms.forward(), last.terms.forward());
+    let growth = (far / near).ln() / (last.terms.years - years).max(1e-6);
+    let rate = last.terms.rate;
+    Carry { spot: near * (-growth * years).exp(), rate, dividend_yield: rate - growth }
 }
 
 fn leg_seen<'m>(found: &Found, of: impl Fn(Date) -> Option<&'m Market>) -> Option<LegSeen> {

@@ -6,8 +6,10 @@ use anyhow::{Context, bail};
 use history::eod_chain;
 use history::lean::{Day, EquityData, What};
 use live::look::Seen;
-use market::quote::{MarketEvent, Timeframe};
-use market::{Date, Instrument, Price, Symbol, Timestamp, product};
+use market::quote::{Level, MarketEvent, Quote, Timeframe};
+use market::time::MINUTE;
+use market::{Contract, Date, Instrument, Price, Symbol, Timestamp, product};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use strategy::{Chain, search};
 
@@ -177,10 +179,11 @@ fn minutes(file: &Path, symbol: Symbol, args: &cli::Structure) -> anyhow::Result
     }
     let mut chain = Chain::new(symbol);
     let mut spot = None;
+    let mut sides = Sides::default();
     for stamped in events.iter().take_while(|event| event.at <= until) {
         match stamped.event {
             MarketEvent::Quote(Instrument::Option(contract), quote) => {
-                chain.quote(stamped.at, &contract, &quote);
+                chain.quote(stamped.at, &contract, &sides.completed(contract, quote));
             }
             MarketEvent::OpenInterest(open) => chain.open_interest(&open.contract, open.contracts),
             MarketEvent::Quote(Instrument::Stock(_), quote) => spot = quote.mid().or(spot),
@@ -192,6 +195,29 @@ fn minutes(file: &Path, symbol: Symbol, args: &cli::Structure) -> anyhow::Result
         bail!("{}: no price of the underlying is recorded before {until}; give a later --at", file.display());
     };
     Ok((chain, spot, until))
+}
+
+/// The newest level of either side of every contract, and when it was told.
+#[derive(Default)]
+struct Sides(BTreeMap<Contract, [Option<(Level, Timestamp)>; 2]>);
+
+/// LEAN leaves a side out of a minute in which it did not change, as well as when it is gone: for this long it still stands.
+const SIDE_STANDS_NS: i64 = 10 * MINUTE;
+
+impl Sides {
+    /// The quote with a side that was left out as it stood.
+    fn completed(&mut self, contract: Contract, quote: Quote) -> Quote {
+        let held = self.0.entry(contract).or_default();
+        for (side, told) in held.iter_mut().zip([quote.bid, quote.ask]) {
+            if let Some(level) = told {
+                *side = Some((level, quote.at));
+            }
+        }
+        let [bid, ask] = held.map(|side| {
+            side.filter(|(_, told)| quote.at.since(*told) <= SIDE_STANDS_NS).map(|(level, _)| level)
+        });
+        Quote { bid, ask, ..quote }
+    }
 }
 
 /// `HH:MM` in seconds after midnight.

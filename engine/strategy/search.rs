@@ -1,8 +1,7 @@
 //! From a structure, a chain and a spot to concrete legs with prices and worst case. Pure: the same chain gives
 //! the same candidate.
 //!
-//! Deltas come from each contract's own mid: its implied volatility by the European formula, which for the
-//! out-of-the-money side is within a hundredth of the American one.
+//! Deltas are the chain's own: of each contract's mid, early exercise included.
 
 use crate::chain::{Chain, Listed};
 use crate::structures::{LegTemplate, Pick, Structure};
@@ -10,11 +9,10 @@ use arrayvec::ArrayVec;
 use market::contract::MULTIPLIER;
 use market::order::{Effect, LEGS_MAX, Leg, Legs};
 use market::quote::Quote;
-use market::session::{session, year_fraction};
 use market::{Date, Instrument, Money, Price, Right, Timestamp};
 use pricing::legs::{self, holding_of};
 
-/// What a contract must be like to be traded, and what its delta is computed with.
+/// What a contract must be like to be traded, and what the chain is marked with where quotes do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Widest spread as a share of the mid, in basis points.
@@ -143,7 +141,7 @@ fn in_expiry(
     expiry: Date,
     settings: &Settings,
 ) -> Result<Candidate, Shortfall> {
-    let market = Market { chain, spot: spot.dollars(), years: years_to(expiry, now), now, settings };
+    let market = Market { chain, spot: spot.dollars(), now, settings };
     let mut found = ArrayVec::<Found, LEGS_MAX>::new();
     for (i, template) in structure.legs.iter().enumerate().take(LEGS_MAX) {
         let row = match template.pick {
@@ -170,12 +168,6 @@ fn in_expiry(
     judged(&found, structure.reward_min)
 }
 
-fn years_to(expiry: Date, now: Timestamp) -> f64 {
-    // An expiry on a day without session is priced to 16:00 of that day: only the delta depends on it.
-    let close = session(expiry).map_or_else(|| expiry.at_new_york(16 * 3600), |s| s.close);
-    year_fraction(now, close).max(0.0)
-}
-
 /// Which way to walk along the strikes, from the money.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Walk {
@@ -197,7 +189,6 @@ impl Walk {
 struct Market<'a> {
     chain: &'a Chain,
     spot: f64,
-    years: f64,
     now: Timestamp,
     settings: &'a Settings,
 }
@@ -250,14 +241,10 @@ impl<'a> Market<'a> {
         best.map(|(_, row)| row)
     }
 
-    /// Delta without sign, of a contract that may be traded.
+    /// Delta without sign as the chain marks it, of a contract that may be traded.
     fn delta(&self, row: &Listed) -> Option<f64> {
-        let mid = liquid_mid(self.chain, row, self.now, self.settings)?.dollars();
-        let (strike, right) = (row.contract.strike().dollars(), row.contract.right);
-        let (rate, dividends) = (self.settings.rate, self.settings.dividend_yield);
-        let vol =
-            pricing::implied_volatility(right, mid, self.spot, strike, self.years, rate, dividends).ok()?;
-        Some(pricing::delta(right, self.spot, strike, self.years, vol, rate, dividends).abs())
+        liquid_mid(self.chain, row, self.now, self.settings)?;
+        self.chain.delta(&row.contract).map(f64::abs)
     }
 
     fn by_width(

@@ -286,7 +286,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting(
         "chain.refit_every",
         Span { least: SECOND, most: HOUR },
-        "20s",
+        "60s",
         "Forward, exercise boundaries and smile of every expiry are found anew this often, spread evenly.",
     ),
     setting(

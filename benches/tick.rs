@@ -12,7 +12,7 @@ use market::{Date, Instrument, Label, Money, Price, Right, Symbol, Timestamp};
 use portfolio::notes::PositionNote;
 use pricing::chain::terms::Liquidity;
 use std::hint::black_box;
-use strategy::structures::{Days, LegTemplate, Pick, Structure, View};
+use strategy::structures::{Days, Expiry, Holds, LegTemplate, Pick, Structure, View, Width};
 use strategy::{Settings, Underlying, entry, exit, marking, search};
 
 const SPY: Symbol = Symbol::literal("SPY");
@@ -36,10 +36,16 @@ impl Plan for Free {
 }
 
 fn structure() -> Structure {
-    let leg = |name, side, pick| LegTemplate { name, side, right: Right::Put, ratio: 1, pick };
+    let leg = |name, side, pick| LegTemplate {
+        name,
+        side,
+        ratio: 1,
+        holds: Holds::Option { right: Right::Put, expiry: Expiry::Shared, pick },
+    };
     let short = Label::literal("short");
     Structure {
         name: Label::literal("bull_put_spread"),
+        description: String::new(),
         view: View::Bullish,
         days: Days { min: 20, target: 32, max: 50 },
         // Out of reach: every search goes all the way and finds nothing, every time.
@@ -51,8 +57,10 @@ fn structure() -> Structure {
                 Side::Buy,
                 Pick::Width {
                     from: short,
-                    dollars: Price::from_cents(-500),
-                    tolerance: Price::from_cents(100),
+                    by: Width::Dollars {
+                        dollars: Price::from_cents(-500),
+                        tolerance: Price::from_cents(100),
+                    },
                 },
             ),
         ],

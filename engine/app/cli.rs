@@ -110,8 +110,87 @@ pub enum Command {
     Tell(Tell),
     /// Run only the embedded market, for an engine (or an SDK) of yours to connect to.
     Venue(Venue),
-    /// Print the JSON Schema of the settings file, for editors.
-    Schema,
+    /// Show what a structure would pick: legs, prices, what it gains and loses, odds, Greeks, margin; or list all structures.
+    #[command(
+        long_about = "Show what a structure of config/structures.yaml would pick for a symbol, from the running engine's chain \
+        or from recorded data: legs, net price at mid and at the far side (natural), the most it gains and loses, breakevens, \
+        probability of profit and of touching a short strike, expected profit, Greeks, and margin under Regulation T and under \
+        the broker's rule. One candidate an expiry, the nearest to the structure's target first. Without a name it lists all.\n\n\
+        Odds are those of the volatility surface fitted to the chain, and, where a forecast is known (the engine's, or --odds), \
+        of the surface's law with its thirds weighted by the forecast (docs/options.md). Structures that the broker cannot trade \
+        as one order are shown all the same, with the reason.\n\n\
+        --data takes end-of-day chains (.csv, .csv.gz) and LEAN's option minute zips in their folders.",
+        after_help = "Examples:\n  \
+        wingspread structure\n  \
+        wingspread structure iron_condor SPY\n  \
+        wingspread structure call_calendar SPY --svg calendar.svg\n  \
+        wingspread structure jade_lizard SPY --data data/chains_eod/spy_2026/SPY_2026-07-22.csv.gz --odds 0.2,0.5,0.3\n  \
+        wingspread structure bull_put_spread GOOG --data …/lean/option/usa/minute/goog/20151224_quote_american.zip --at 11:30"
+    )]
+    Structure(Structure),
+    /// Print the JSON Schema of the settings file, or of the structures, for editors.
+    Schema(Schema),
+}
+
+/// Options of `structure`.
+#[derive(Args, Debug, Default)]
+pub struct Structure {
+    /// Its name; without one all are listed.
+    pub name: Option<String>,
+    /// The underlying (or the options' root, such as SPXW).
+    pub symbol: Option<String>,
+    /// Recorded data in place of the running engine.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// The day, of a file that holds several; the last by default.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// New York time up to which minutes are played [default: 15:30].
+    #[arg(long, value_name = "HH:MM")]
+    pub at: Option<String>,
+    /// A forecast's odds of down, flat and up, such as 0.2,0.3,0.5.
+    #[arg(long, value_name = "D,F,U", value_parser = odds)]
+    pub odds: Option<[f64; 3]>,
+    /// The net price looked at, between mid (0) and natural (1).
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub price: f64,
+    /// Take quotes however wide, and whatever their open interest.
+    #[arg(long)]
+    pub any_spread: bool,
+    /// Draw profit and loss, now and at expiry, of the first candidate.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// Reads three odds that add up to about one.
+fn odds(text: &str) -> Result<[f64; 3], String> {
+    let read: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let odds = read.and_then(|list| <[f64; 3]>::try_from(list).ok());
+    odds.filter(|o| o.iter().all(|p| (0.0..=1.0).contains(p)) && (o.iter().sum::<f64>() - 1.0).abs() < 0.02)
+        .ok_or_else(|| "write down, flat and up, which add up to 1: 0.2,0.3,0.5".into())
+}
+
+/// Reads a share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let read = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    read.ok_or_else(|| "write a number from 0 (mid) to 1 (natural)".into())
+}
+
+/// Options of `schema`.
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// Of which file.
+    #[arg(default_value = "settings")]
+    pub of: SchemaOf,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// `config/wingspread.yaml`.
+    Settings,
+    /// `config/structures.yaml`.
+    Structures,
 }
 
 /// Options of `replay`.

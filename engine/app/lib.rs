@@ -31,7 +31,8 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Latency(args)) => commands::latency::run(args, run),
         Some(Command::Rerun(args)) => commands::rerun::run(args, run),
         Some(Command::Tell(args)) => commands::tell::run(args, run),
-        Some(Command::Schema) => commands::schema::run(),
+        Some(Command::Structure(args)) => commands::structure::run(args, run),
+        Some(Command::Schema(asked)) => commands::schema::run(asked),
         Some(Command::Check(args)) => commands::check::run(args, run),
         Some(Command::Venue(args)) => venue_alone::serve(args, run),
     }

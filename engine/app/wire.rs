@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use strategy::Structure;
 
 /// Letters that may wait for the control room: some seconds of a busy desk.
 const VIEW_LETTERS: usize = 16_384;
@@ -319,13 +320,16 @@ fn tell_recovery(recovered: &journal::Recovered, restored: &Restored, say: &mut 
 /// What to listen to follows from what the structures ask for.
 fn wish(settings: &Settings) -> Wish {
     let structures = &settings.strategy.structures;
-    let min = structures.iter().map(|s| s.days.min).min().unwrap_or(0);
-    let max = structures.iter().map(|s| s.days.max).max().unwrap_or(60);
+    let min = structures.iter().map(|s| s.span().min).min().unwrap_or(0);
+    let max = structures.iter().map(|s| s.span().max).max().unwrap_or(60);
     let target = structures.first().map_or(30, |s| s.days.target);
+    let of_legs = |s: &Structure| (0..s.legs.len()).filter_map(|leg| s.days_of(leg)).map(|d| d.target).max();
+    let later = structures.iter().filter(|s| s.has_many_expiries()).filter_map(of_legs).max();
     Wish {
         dte_min: min,
         dte_max: max,
         dte_target: target,
+        dte_later: later,
         expiries_max: settings.feed.expiries_max,
         contracts_max: settings.feed.option_quotes_max / settings.symbols.len().max(1),
     }
@@ -511,6 +515,7 @@ fn lines(
     Lines {
         letters: letters.clone(),
         floors: addresses.floors.clone(),
+        looks: addresses.looks.clone(),
         command_to,
         clock: clock.clone(),
         stop: stop.clone(),

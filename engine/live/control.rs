@@ -4,12 +4,14 @@
 //! trading thread wait.
 
 use crate::floor::Deliver;
+use crate::look::{Look, Seen};
 use crate::stages::{self, Stages};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use desk::view::View;
 use journal::Health;
 use market::Label;
+use market::Symbol;
 use market::alert::{AlertNote, Severity};
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::order::ReasonText;
@@ -48,6 +50,8 @@ pub struct Lines {
     pub letters: Arc<ArrayQueue<Envelope>>,
     /// Every trading thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Where a look at a symbol's seat is asked for.
+    pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
     /// Every seat a command goes to.
     pub command_to: Vec<(Address, actix::Recipient<Deliver>)>,
     /// The engine's clock.
@@ -207,6 +211,7 @@ impl Room {
                 self.gather();
                 self.status()
             }
+            "look" => self.look(rest.trim()),
             "pause" => self.commanded(Command::Pause, "paused: no new risk, exits go on"),
             "resume" => self.commanded(Command::Resume, "resumed"),
             "flatten" => {
@@ -218,8 +223,26 @@ impl Room {
                 "stopping in order\n".to_string()
             }
             other => format!(
-                "error: `{other}` is not known here: latency, export, status, pause, resume, flatten, kill, stop\n"
+                "error: `{other}` is not known here: latency, export, status, look, pause, resume, flatten, kill, stop\n"
             ),
+        }
+    }
+
+    /// What a symbol's seat holds, as JSON: for commands that show chains and structures.
+    fn look(&self, symbol: &str) -> String {
+        let seat = self.lines.looks.iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(symbol));
+        let Some((symbol, seat)) = seat else {
+            let known: Vec<&str> = self.lines.looks.iter().map(|(known, _)| known.as_str()).collect();
+            return format!("error: `{symbol}` is not traded here; the engine has {}\n", known.join(", "));
+        };
+        let (reply, answer) = crossbeam::channel::bounded(1);
+        if seat.try_send(Look { spare: Seen::empty(*symbol), reply }).is_err() {
+            return format!("error: the seat of {symbol} takes no question now; ask again\n");
+        }
+        let seen = answer.recv_timeout(STAGES_WAIT).map_err(|e| e.to_string());
+        match seen.and_then(|seen| serde_json::to_string(&*seen).map_err(|e| e.to_string())) {
+            Ok(text) => text + "\n",
+            Err(why) => format!("error: the seat of {symbol} did not answer: {why}\n"),
         }
     }
 

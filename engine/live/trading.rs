@@ -9,6 +9,7 @@ use crate::feed::{Door, Gap, MarketHands, OrderHands};
 use crate::feed_actor::{self, FeedParts};
 use crate::floor::{Deliver, Floor};
 use crate::floor_actor::FloorActor;
+use crate::look::Look;
 use crate::post::{Bounds, Post};
 use crate::seat_actor::{Install, SeatActor, Tick};
 use crate::shard::{self, Carrier, ShardDoor, ShardReceiver};
@@ -77,6 +78,8 @@ pub struct Addresses {
     pub symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
     /// Where models go.
     pub installs: Vec<actix::Recipient<Install>>,
+    /// Where a look at a symbol's seat is asked for.
+    pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
     /// Every thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
 }
@@ -174,6 +177,7 @@ async fn run(
         execution: execution.recipient(),
         symbols: seated.symbols,
         installs: seated.installs,
+        looks: seated.looks,
         floors: seated.floors,
     };
     // Every actor starts before this thread may be told to end: one that had not would be started while the runtime goes
@@ -234,6 +238,7 @@ struct Seated {
     doors: Vec<Door>,
     symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
     installs: Vec<actix::Recipient<Install>>,
+    looks: Vec<(Symbol, actix::Recipient<Look>)>,
     ticks: Vec<actix::Recipient<Tick>>,
     floors: Vec<actix::Recipient<TakeStages>>,
     arbiters: Vec<actix_rt::Arbiter>,
@@ -266,6 +271,7 @@ fn seat_here(floor: &Rc<Floor>, symbols: Vec<SymbolParts>, shared: &Shared) -> S
         seated.doors.push(Door { symbol, post, bell });
         seated.symbols.push((symbol, actor.clone().recipient()));
         seated.installs.push(actor.clone().recipient());
+        seated.looks.push((symbol, actor.clone().recipient()));
         seated.ticks.push(actor.recipient());
     }
     seated
@@ -317,6 +323,7 @@ async fn seat_on_shards(
             seated.doors.push(Door { symbol, post, bell });
             seated.symbols.push((symbol, way.deliver));
             seated.installs.push(way.install);
+            seated.looks.push((symbol, way.look));
         }
         seated.floors.push(ways.floor);
         seated.arbiters.push(arbiter);
@@ -339,6 +346,7 @@ struct ShardWays {
 struct SeatWays {
     deliver: actix::Recipient<Deliver>,
     install: actix::Recipient<Install>,
+    look: actix::Recipient<Look>,
 }
 
 /// Runs on the shard's thread.
@@ -357,7 +365,8 @@ fn start_shard(
         let symbol = parts.symbol;
         let SeatedHere { actor, post, bell } = seat(parts, &floor, &shared);
         doors.push(ShardDoor { symbol, post, bell, seat: actor.clone().recipient() });
-        seats.push(SeatWays { deliver: actor.clone().recipient(), install: actor.clone().recipient() });
+        let (deliver, install) = (actor.clone().recipient(), actor.clone().recipient());
+        seats.push(SeatWays { deliver, install, look: actor.clone().recipient() });
         ticks.push(actor.recipient());
     }
     let keeper = FloorActor::new(floor.clone(), ticks).start();

@@ -216,8 +216,13 @@ impl Chain {
 
     /// The contracts of one expiry and right, lowest strike first.
     pub fn strikes(&self, expiry: Date, right: Right) -> &[Listed] {
+        &self.rows[self.rows_of(expiry, right)]
+    }
+
+    /// Their rows.
+    pub fn rows_of(&self, expiry: Date, right: Right) -> std::ops::Range<usize> {
         let found = self.expiries.binary_search_by_key(&expiry, |e| e.date);
-        found.map_or(&[], |i| &self.rows[self.expiries[i].rows_of(right)])
+        found.map_or(0..0, |i| self.expiries[i].rows_of(right))
     }
 
     // ---- what is heard ----

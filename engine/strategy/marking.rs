@@ -29,6 +29,9 @@ const PIECES: i64 = 4;
 /// No two pieces follow each other faster, in nanoseconds.
 const STEP_MIN_NS: i64 = 10_000_000;
 
+/// Most times an expiry is gone over when all of it is known at once.
+const ROUNDS: usize = 12;
+
 /// What is next for an expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {
@@ -124,9 +127,7 @@ impl Marking {
             };
             match piece {
                 Piece::Terms => {
-                    self.moved = false;
-                    self.marked_at = now;
-                    chain.remark(now);
+                    self.make_known(chain, now);
                     chain.imply_terms(expiry, now, &self.settings.liquidity, &mut self.room);
                     return false;
                 }
@@ -152,5 +153,28 @@ impl Marking {
             chain.smile_points(expiry, now, &self.settings.liquidity, &mut self.points);
             self.surface.refit(terms, &self.points);
         }
+    }
+
+    /// Works over a chain that was heard all at once (a file, a look at another's chain), until forwards, early
+    /// exercise and smiles agree.
+    pub fn look_over(&mut self, chain: &mut Chain, now: Timestamp) {
+        self.make_known(chain, now);
+        for expiry in 0..chain.expiry_terms().len() {
+            for _ in 0..ROUNDS {
+                chain.imply_terms(expiry, now, &self.settings.liquidity, &mut self.room);
+                let solved = [Right::Call, Right::Put].map(|right| chain.solve_boundaries(expiry, right));
+                chain.settle(expiry);
+                if solved == [false, false] {
+                    break;
+                }
+            }
+            self.fit(chain, expiry, now);
+        }
+    }
+
+    fn make_known(&mut self, chain: &mut Chain, now: Timestamp) {
+        chain.remark(now);
+        self.moved = false;
+        self.marked_at = now;
     }
 }

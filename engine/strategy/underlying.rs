@@ -9,7 +9,7 @@ use crate::hours::Hours;
 use crate::marking::{self, Marking};
 use crate::panel::Panel;
 use crate::said::Said;
-use crate::search::{self, Candidate, Shortfall};
+use crate::search::{self, Candidate, Finder, Shortfall};
 use crate::stages::{NoStages, Stage, StageClock};
 use crate::structures::{Structure, View};
 use forecast::notes::{ForecastNote, ModelNote};
@@ -88,6 +88,7 @@ pub struct Underlying {
     no_entry_until: Timestamp,
     no_search_until: Timestamp,
     shortfall: Option<Shortfall>,
+    finder: Finder,
     next_mark: Timestamp,
 }
 
@@ -117,6 +118,7 @@ impl Underlying {
             no_entry_until: Timestamp::MIN,
             no_search_until: Timestamp::MIN,
             shortfall: None,
+            finder: Finder::new(),
             next_mark: Timestamp::MIN,
         }
     }
@@ -146,6 +148,10 @@ impl Underlying {
     /// What is held.
     pub const fn positions(&self) -> &Positions {
         &self.positions
+    }
+    /// Price of the underlying: the middle of its quote, else its last price.
+    pub fn spot(&self) -> Option<Price> {
+        self.spot_mid()
     }
     /// What the last search lacked; `None` after one that found something.
     pub const fn shortfall(&self) -> Option<Shortfall> {
@@ -493,9 +499,7 @@ impl Underlying {
         }
         let (Some(views), Some(spot)) = (self.views(), self.fresh_spot(now)) else { return };
         self.marking.make_ready(&mut self.chain, now);
-        let found = self
-            .find(views.first, spot, now)
-            .or_else(|first| views.second.map_or(Err(first), |second| self.find(second, spot, now)));
+        let found = self.find(views, spot, now);
         self.shortfall = found.as_ref().err().copied();
         match found {
             Ok((structure, candidate)) => self.propose_entry(structure, candidate, spot, now, out),
@@ -503,17 +507,26 @@ impl Underlying {
         }
     }
 
-    /// The first structure of that view with a candidate.
-    fn find(&self, view: View, spot: Price, now: Timestamp) -> Result<(Label, Candidate), Shortfall> {
-        let mut shortfall = Shortfall::NoExpiry;
-        for structure in self.settings.structures.iter().filter(|s| s.view == view) {
-            let floor = self.settings.exit.days_min;
-            match search::candidate(structure, &self.chain, spot, now, floor, &self.settings.search) {
-                Ok(candidate) => return Ok((structure.name, candidate)),
-                Err(missing) => shortfall = shortfall.max(missing),
+    /// The first structure with a candidate, of the first view or else of the second.
+    fn find(
+        &mut self,
+        views: entry::Views,
+        spot: Price,
+        now: Timestamp,
+    ) -> Result<(Label, Candidate), Shortfall> {
+        let (settings, floor) = (&self.settings, self.settings.exit.days_min);
+        let mut round = self.finder.begin(&self.chain, self.symbol, spot, now, floor, &settings.search);
+        let mut of_view = |view: View| {
+            let mut shortfall = Shortfall::NoExpiry;
+            for structure in settings.structures.iter().filter(|s| s.view == view) {
+                match round.candidate(structure) {
+                    Ok(candidate) => return Ok((structure.name, candidate)),
+                    Err(missing) => shortfall = shortfall.max(missing),
+                }
             }
-        }
-        Err(shortfall)
+            Err(shortfall)
+        };
+        of_view(views.first).or_else(|missing| views.second.map_or(Err(missing), of_view))
     }
 
     fn propose_entry(

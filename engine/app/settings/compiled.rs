@@ -244,12 +244,24 @@ fn live_hosts(values: &Values, report: &mut Report) {
 /// A position that may be opened with as few days as it is closed with would be closed at once.
 fn exit_before_entry(values: &Values, chosen: &[Structure], report: &mut Report) {
     let left = values.count32("exit.days_min") as i32;
-    let Some(Structure { name, days, .. }) = chosen.iter().min_by_key(|s| s.days.min) else { return };
-    if days.min < left {
-        let found =
-            format!("`exit.days_min` is {left}, but `{name}` is opened with {} days or more", days.min);
-        let remedy = format!("lower it to {} at most, or raise `days.min` of `{name}`", days.min);
+    // Of what cannot be traded at all enough is said elsewhere.
+    let traded = || chosen.iter().filter(|s| s.tradeable().is_ok());
+    let Some(structure) = traded().min_by_key(|s| s.span().min) else { return };
+    let (name, least) = (structure.name, structure.span().min);
+    if least < left {
+        let found = format!("`exit.days_min` is {left}, but `{name}` is opened with {least} days or more");
+        let remedy = format!("lower it to {least} at most, or raise the days of `{name}`");
         values.fault(report, "exit.days_min", found, remedy);
+    }
+    // Held through its first expiry, a calendar is a long option alone: no longer what was risked and judged.
+    let holds_through = values.whole("exit.last_day_from") >= strategy::exit::HOLDS_THROUGH_FROM_S;
+    if let Some(s) = traded().find(|s| s.has_many_expiries() && holds_through) {
+        let found = format!(
+            "`exit.last_day_from` holds positions through their expiry, but `{}` has legs that expire later",
+            s.name
+        );
+        let remedy = format!("set it before 17:00, or leave `{}` out of `structures`", s.name);
+        values.fault(report, "exit.last_day_from", found, remedy);
     }
 }
 
@@ -261,7 +273,18 @@ fn choose_structures(values: &Values, known: &[Structure], report: &mut Report) 
         let found = format!("`structures` names `{name}`, which `{}` lacks", values.text("files.structures"));
         values.fault(report, "structures", found, one_of(name.as_str(), &all));
     }
-    names.iter().filter_map(find).collect()
+    let chosen: Vec<Structure> = names.iter().filter_map(find).collect();
+    for structure in &chosen {
+        if let Err(why) = structure.tradeable() {
+            let found = format!("`structures` names `{}`, which cannot be traded: {why}", structure.name);
+            let remedy = format!(
+                "leave it out; `wingspread structure {} SYMBOL` shows it all the same",
+                structure.name
+            );
+            values.fault(report, "structures", found, remedy);
+        }
+    }
+    chosen
 }
 
 fn choose_ensemble(values: &Values, known: &[Ensemble], report: &mut Report) -> Option<Ensemble> {

@@ -128,6 +128,11 @@ impl Chain {
         self.why[row].map_or_else(|| Ok(self.marks.row(row)), Err)
     }
 
+    /// The spot when a row was quoted; `None` when none was known.
+    pub fn quoted_spot(&self, row: usize) -> Option<f64> {
+        Some(self.quoted_spot[row]).filter(|s| !s.is_nan())
+    }
+
     /// The columns of marks, one row a contract, NaN where missing.
     pub fn marks(&self) -> &Columns {
         &self.marks

@@ -10,6 +10,7 @@ pub mod entry;
 pub mod exit;
 pub mod held;
 pub mod hours;
+pub mod marking;
 pub mod panel;
 pub mod said;
 pub mod search;

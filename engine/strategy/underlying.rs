@@ -6,6 +6,7 @@ use crate::entry::{self, Blocked};
 use crate::exit;
 use crate::held::{Closing, Positions};
 use crate::hours::Hours;
+use crate::marking::{self, Marking};
 use crate::panel::Panel;
 use crate::said::Said;
 use crate::search::{self, Candidate, Finder, Shortfall};
@@ -23,6 +24,8 @@ use market::{Contract, Instrument, Label, Money, Price, RunId, Symbol, Timestamp
 use portfolio::notes::{DoneNote, MarkNote, PositionNote};
 use portfolio::proposal::ProposalId;
 use portfolio::{ExitReason, Proposal, Purpose};
+use pricing::chain::Curve;
+use pricing::surface::Surface;
 
 /// What one symbol's core is set to.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +40,8 @@ pub struct Settings {
     pub exit: exit::Settings,
     /// What a contract must be like to be traded.
     pub search: search::Settings,
+    /// How the chain is marked.
+    pub marking: marking::Settings,
     /// Oldest quote of the underlying on which anything is opened, in nanoseconds since it was heard.
     pub spot_age_max_ns: i64,
     /// Marks are told at most this often, in nanoseconds.
@@ -66,6 +71,7 @@ pub struct Underlying {
     panel: Panel,
     forecast: Option<Forecast>,
     chain: Chain,
+    marking: Marking,
     /// The newest stock quote and when it was heard; `None` since the feed was lost.
     spot: Option<(Quote, Timestamp)>,
     hours: Hours,
@@ -90,14 +96,16 @@ impl Underlying {
     /// A core that has heard nothing. `run` is the number of this start of the program: proposal ids carry it, so
     /// that they are unique for ever.
     pub fn new(symbol: Symbol, run: impl Into<RunId>, settings: Settings) -> Self {
+        let search::Settings { rate, dividend_yield, .. } = settings.search;
         Self {
             symbol,
             run: run.into(),
+            chain: Chain::with_curve(symbol, Curve { rate, dividend_yield }),
+            marking: Marking::new(settings.marking),
             settings,
             analysis: Analysis::new(),
             panel: Panel::default(),
             forecast: None,
-            chain: Chain::new(symbol),
             spot: None,
             hours: Hours::UNKNOWN,
             feed_lost: false,
@@ -124,6 +132,10 @@ impl Underlying {
     /// The option chain.
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+    /// The volatility surface of the chain.
+    pub const fn surface(&self) -> &Surface {
+        self.marking.surface()
     }
     /// The models and what each said last.
     pub const fn panel(&self) -> &Panel {
@@ -189,6 +201,7 @@ impl Underlying {
             MarketEvent::Quote(Instrument::Option(contract), quote) => {
                 self.hours_advance(now);
                 let taken = self.chain.quote(now, contract, quote);
+                stages.stamp(Stage::Chain);
                 if taken && self.positions.has(contract) {
                     self.look_after_positions(now, out);
                 }
@@ -206,7 +219,10 @@ impl Underlying {
             MarketEvent::Status(Instrument::Stock(symbol), status) if *symbol == self.symbol => {
                 self.halted = status.halted.then_some(status.at);
             }
-            // Option trades and halts, and other symbols say nothing here.
+            MarketEvent::Trade(Instrument::Option(contract), trade) => {
+                self.chain.traded(contract, trade.size);
+            }
+            // Option halts and other symbols say nothing here.
             MarketEvent::Quote(..)
             | MarketEvent::Trade(..)
             | MarketEvent::Cancel(..)
@@ -279,7 +295,9 @@ impl Underlying {
     /// When to be woken if nothing else happens.
     pub fn deadline(&self) -> Option<Timestamp> {
         let marks = (!self.positions.is_empty()).then_some(self.next_mark);
-        [self.analysis.deadline(), self.positions.deadline(), marks].into_iter().flatten().min()
+        // While nothing trades the marks rest.
+        let marking = self.hours.session().and_then(|_| self.marking.deadline(&self.chain));
+        [self.analysis.deadline(), self.positions.deadline(), marks, marking].into_iter().flatten().min()
     }
 
     /// A deadline came.
@@ -287,6 +305,9 @@ impl Underlying {
         self.hours_advance(now);
         let closed = self.analysis.advance(now);
         self.tell_forecasts(now, closed, out);
+        if self.hours.session().is_some() {
+            self.marking.step_in_time(&mut self.chain, now);
+        }
         self.look_after_positions(now, out);
         self.mark_in_time(now, out);
     }
@@ -317,6 +338,11 @@ impl Underlying {
         self.tell_forecasts(now, closed, out);
         self.infer(now, out);
         stages.stamp(Stage::Inference);
+        if let Some(spot) = self.spot_mid()
+            && self.marking.hear_spot(&mut self.chain, now, spot.dollars())
+        {
+            stages.stamp(Stage::Chain);
+        }
         self.look_after_positions(now, out);
         self.consider_entry(now, out);
         self.mark_in_time(now, out);
@@ -472,6 +498,7 @@ impl Underlying {
             return;
         }
         let (Some(views), Some(spot)) = (self.views(), self.fresh_spot(now)) else { return };
+        self.marking.make_ready(&mut self.chain, now);
         let found = self.find(views, spot, now);
         self.shortfall = found.as_ref().err().copied();
         match found {

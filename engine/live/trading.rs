@@ -177,16 +177,10 @@ async fn run(
     if let Some(broker) = &broker {
         floor.seat_at(Address::Venue, broker.clone().recipient());
     }
-    let addresses = Addresses {
-        risk: risk.recipient(),
-        execution: execution.recipient(),
-        shelf: shelf.recipient(),
-        symbols: seated.symbols,
-        installs: seated.installs,
-        looks: seated.looks,
-        floors: seated.floors,
-        alerts: keeper.recipient(),
-    };
+    let Seated { symbols, installs, looks, floors, .. } = seated;
+    let (risk, execution, shelf) = (risk.recipient(), execution.recipient(), shelf.recipient());
+    let alerts = keeper.recipient();
+    let addresses = Addresses { risk, execution, shelf, symbols, installs, looks, floors, alerts };
     // Every actor starts before this thread may be told to end: one that had not would be started while the runtime goes
     // away, and would ask it for a timer.
     tokio::task::yield_now().await;

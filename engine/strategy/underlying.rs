@@ -7,6 +7,7 @@ use crate::exit;
 use crate::forecasts::Forecasts;
 use crate::held::{Closing, Positions};
 use crate::hours::Hours;
+use crate::marking::{self, Marking};
 use crate::panel::Panel;
 use crate::said::Said;
 use crate::search::{self, Candidate, Finder, Shortfall};
@@ -24,6 +25,8 @@ use market::{Contract, Instrument, Label, Money, Price, RunId, Symbol, Timestamp
 use portfolio::notes::{DoneNote, MarkNote, PositionNote};
 use portfolio::proposal::ProposalId;
 use portfolio::{ExitReason, Proposal, Purpose};
+use pricing::chain::Curve;
+use pricing::surface::Surface;
 
 /// What one symbol's core is set to.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,8 @@ pub struct Settings {
     pub exit: exit::Settings,
     /// What a contract must be like to be traded.
     pub search: search::Settings,
+    /// How the chain is marked.
+    pub marking: marking::Settings,
     /// Oldest quote of the underlying on which anything is opened, in nanoseconds since it was heard.
     pub spot_age_max_ns: i64,
     /// Marks are told at most this often, in nanoseconds.
@@ -111,6 +116,7 @@ pub struct Underlying {
     analysis: Analysis,
     forecasts: Forecasts,
     chain: Chain,
+    marking: Marking,
     /// The newest stock quote and when it was heard; `None` since the feed was lost.
     spot: Option<(Quote, Timestamp)>,
     hours: Hours,
@@ -136,13 +142,15 @@ impl Underlying {
     /// that they are unique for ever.
     pub fn new(symbol: Symbol, run: impl Into<RunId>, settings: Settings) -> Self {
         let settings = settings.of(&symbol);
+        let search::Settings { rate, dividend_yield, .. } = settings.search;
         Self {
             symbol,
             run: run.into(),
             forecasts: Forecasts::new(symbol, &settings.ensemble, &settings.particular),
+            chain: Chain::with_curve(symbol, Curve { rate, dividend_yield }),
+            marking: Marking::new(settings.marking),
             settings,
             analysis: Analysis::new(),
-            chain: Chain::new(symbol),
             spot: None,
             hours: Hours::UNKNOWN,
             feed_lost: false,
@@ -169,6 +177,10 @@ impl Underlying {
     /// The option chain.
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+    /// The volatility surface of the chain.
+    pub const fn surface(&self) -> &Surface {
+        self.marking.surface()
     }
     /// The models and what each said last.
     pub const fn panel(&self) -> &Panel {
@@ -264,6 +276,7 @@ impl Underlying {
             MarketEvent::Quote(Instrument::Option(contract), quote) => {
                 self.hours_advance(now);
                 let taken = self.chain.quote(now, contract, quote);
+                stages.stamp(Stage::Chain);
                 if taken && self.positions.has(contract) {
                     self.look_after_positions(now, out);
                 }
@@ -281,7 +294,10 @@ impl Underlying {
             MarketEvent::Status(Instrument::Stock(symbol), status) if *symbol == self.symbol => {
                 self.halted = status.halted.then_some(status.at);
             }
-            // Option trades and halts, and other symbols say nothing here.
+            MarketEvent::Trade(Instrument::Option(contract), trade) => {
+                self.chain.traded(contract, trade.size);
+            }
+            // Option halts and other symbols say nothing here.
             MarketEvent::Quote(..)
             | MarketEvent::Trade(..)
             | MarketEvent::Cancel(..)
@@ -354,7 +370,9 @@ impl Underlying {
     /// When to be woken if nothing else happens.
     pub fn deadline(&self) -> Option<Timestamp> {
         let marks = (!self.positions.is_empty()).then_some(self.next_mark);
-        [self.analysis.deadline(), self.positions.deadline(), marks].into_iter().flatten().min()
+        // While nothing trades the marks rest.
+        let marking = self.hours.session().and_then(|_| self.marking.deadline(&self.chain));
+        [self.analysis.deadline(), self.positions.deadline(), marks, marking].into_iter().flatten().min()
     }
 
     /// A deadline came.
@@ -362,6 +380,9 @@ impl Underlying {
         self.hours_advance(now);
         let closed = self.analysis.advance(now);
         self.forecasts.bars_closed(now, &self.analysis, closed, out);
+        if self.hours.session().is_some() {
+            self.marking.step_in_time(&mut self.chain, now);
+        }
         self.look_after_positions(now, out);
         self.mark_in_time(now, out);
         self.forecasts.ask_shadows(out);
@@ -401,6 +422,11 @@ impl Underlying {
         self.forecasts.bars_closed(now, &self.analysis, closed, out);
         self.infer(now, out);
         stages.stamp(Stage::Inference);
+        if let Some(spot) = self.spot_mid()
+            && self.marking.hear_spot(&mut self.chain, now, spot.dollars())
+        {
+            stages.stamp(Stage::Chain);
+        }
         self.look_after_positions(now, out);
         self.consider_entry(now, out);
         self.mark_in_time(now, out);
@@ -540,6 +566,7 @@ impl Underlying {
             return;
         }
         let Some(spot) = self.fresh_spot(now) else { return };
+        self.marking.make_ready(&mut self.chain, now);
         let found = self.find(spot, now);
         self.shortfall = found.as_ref().err().copied();
         match found {

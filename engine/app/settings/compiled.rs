@@ -7,6 +7,7 @@ use forecast::shelf::settings::Measure;
 use market::fees::Schedule;
 use market::time::MS;
 use market::{Date, Label, Money, Symbol};
+use pricing::chain::terms::Liquidity;
 use std::path::PathBuf;
 use std::time::Duration;
 use strategy::structures::Structure;
@@ -459,6 +460,17 @@ fn strategy_settings(
             open_interest_min: values.count32("liquidity.open_interest_min"),
             rate: values.number("liquidity.rate_pct") / 100.0,
             dividend_yield: values.number("liquidity.dividend_yield_pct") / 100.0,
+        },
+        marking: strategy::marking::Settings {
+            remark_every_ns: values.whole("chain.remark_every"),
+            refit_every_ns: values.whole("chain.refit_every"),
+            liquidity: Liquidity {
+                relative_spread_max: values.number("chain.spread_max_pct") / 100.0,
+                size_min: 1,
+                open_interest_min: 0,
+                volume_min: 0,
+                age_max_ns: values.whole("liquidity.quote_age_max"),
+            },
         },
         spot_age_max_ns: values.whole("entry.spot_age_max"),
         mark_every_ns: values.whole("engine.mark_every"),

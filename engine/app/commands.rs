@@ -6,6 +6,7 @@ pub mod journal;
 pub mod latency;
 pub mod rerun;
 pub mod schema;
+pub mod scores;
 pub mod tell;
 pub mod train;
 pub mod warmup;

@@ -134,8 +134,10 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     })
     .context("the trading thread does not start")?;
 
-    let mut watch = Watch::new(settings.models.folder.clone(), settings.models.limits());
+    let mut watch = Watch::new(settings.models.folder.clone(), settings.models.limits())
+        .within_budgets_of(&settings.ensembles_in_use());
     install_models(settings, &mut watch, &trading, say)?;
+    tell_learnt(&recovered, &trading, &clock).context("the scores of earlier runs cannot be read")?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
@@ -439,6 +441,22 @@ fn install_models(
     let speaking: Vec<String> =
         watch.incumbents().map(|b| format!("{} {}", b.note.name, b.note.version)).collect();
     say(format!("models: {}", speaking.join(", ")));
+    Ok(())
+}
+
+/// Every symbol's seat learns what it knew of its models, before it hears the bars that followed.
+fn tell_learnt(
+    recovered: &journal::Recovered,
+    trading: &Trading,
+    clock: &Clock,
+) -> Result<(), journal::Fault> {
+    let at = clock.now();
+    for (symbol, seat) in &trading.addresses.symbols {
+        for letter in live::learnt::letters(&recovered.reader, *symbol)? {
+            let envelope = Envelope { from: Address::Record, to: Address::Underlying(*symbol), at, letter };
+            seat.do_send(Deliver { envelope, origin_ns: 0 });
+        }
+    }
     Ok(())
 }
 

@@ -10,6 +10,10 @@ use market::{Symbol, Timestamp};
 use risk::Gate;
 use strategy::{NoStages, StageClock, Underlying};
 
+/// Most things a symbol says at once: at the close of a day every timeframe's bar closes, with predictions, forecasts and
+/// the outcomes of what was predicted some bars before.
+pub const SAID_MAX: usize = 256;
+
 /// What a seat wants delivered, in the order it was said. Cleared, not freed, between letters.
 pub type Outbox = Vec<(Address, Letter)>;
 
@@ -43,7 +47,7 @@ pub struct UnderlyingSeat {
 impl UnderlyingSeat {
     /// Puts a core in its seat.
     pub fn new(symbol: Symbol, core: Underlying) -> Self {
-        Self { symbol, core, said: Vec::with_capacity(64), offered: Default::default() }
+        Self { symbol, core, said: Vec::with_capacity(SAID_MAX), offered: Default::default() }
     }
 
     /// Leaves a compiled model for the next [`Letter::Model`] of this timeframe. A plan cannot be written
@@ -82,6 +86,8 @@ impl Seat for UnderlyingSeat {
                 let plan = self.offered[note.timeframe.index()].take();
                 self.core.install(now, note.timeframe, plan, *note);
             }
+            Letter::Predicted(prediction) => self.core.on_predicted(prediction),
+            Letter::Scored(scored) => self.core.on_scored(scored),
             Letter::Stopping => self.core.stopping(),
             Letter::Wake => self.core.wake(now, said),
             _ => {}

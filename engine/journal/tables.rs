@@ -152,15 +152,15 @@ pub fn orders_of(record: &Record) -> [Option<OrderId>; 2] {
     }
 }
 
-/// The symbol whose forecast, or what became of it, a record is. What a seat is told again at a start is not indexed
-/// twice.
+/// The symbol whose forecast, or what became of it, a record is: what its seat said, and what it was told again at a
+/// start.
 pub fn forecast_of(record: &Record) -> Option<Symbol> {
     match &record.envelope()?.letter {
         Letter::Forecast(note) => Some(note.symbol),
-        Letter::Predicted(prediction) if record.kind == Kind::Said => Some(prediction.symbol),
-        Letter::Scored(scored) if record.kind == Kind::Said => Some(scored.symbol),
-        Letter::Combined(note) if record.kind == Kind::Said => Some(note.symbol),
-        Letter::Drift(note) if record.kind == Kind::Said => Some(note.symbol),
+        Letter::Predicted(prediction) => Some(prediction.symbol),
+        Letter::Scored(scored) => Some(scored.symbol),
+        Letter::Combined(note) => Some(note.symbol),
+        Letter::Drift(note) => Some(note.symbol),
         _ => None,
     }
 }

@@ -4,7 +4,8 @@
 //! [`seat_actor`] (one actor around any seat), [`post`] (letter boxes where overload is met), [`feed`] and
 //! [`feed_actor`] (one actor a connection), [`broker`] and [`flights`] (orders out), [`shard`] (symbol seats elsewhere). Away from it
 //! work [`office`] (slow questions, repairs, models) and [`control`] (views, histograms, the control socket).
-//! [`clock`] is the only file of the program that asks the time; [`recover`] is how a start begins.
+//! [`clock`] is the only file of the program that asks the time; [`recover`] is how a start begins, [`learnt`] what
+//! it tells the symbols of their models.
 
 pub mod bell;
 pub mod broker;
@@ -16,6 +17,7 @@ pub mod flights;
 pub mod floor;
 pub mod floor_actor;
 pub mod inquiry;
+pub mod learnt;
 pub mod models;
 pub mod office;
 pub mod post;

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::feed::Gap;
 use crate::floor::Deliver;
 use crate::inquiry::{Inquiry, Unanswered};
-use crate::models::Watch;
+use crate::models::{Bundle, Slot, Watch};
 use crate::repair::{self, Repairs};
 use crate::trading::{Addresses, Switch};
 use crate::universe::{self, Choice, Wish};
@@ -447,7 +447,7 @@ impl Office {
             // Without its past it cannot forecast, but it can look after what it holds.
             Err(fault) => self.trouble("history for a seat made anew", &fault),
         }
-        let all: Vec<Timeframe> = self.parts.models.incumbents().map(|b| b.note.timeframe).collect();
+        let all: Vec<Slot> = self.parts.models.incumbents().map(Bundle::slot).collect();
         if let Some(seat) = addresses.installs.get(place) {
             self.parts.models.install(&all, std::slice::from_ref(seat));
         }

@@ -84,7 +84,7 @@ impl<S: Seat> SeatActor<S> {
             floor,
             post,
             bell: Bell::default(),
-            out: Outbox::with_capacity(64),
+            out: Outbox::with_capacity(desk::seat::SAID_MAX),
             heard_at: Timestamp::MIN,
             rebuild,
             fatal,

@@ -5,7 +5,7 @@ use crate::compile::{Compiled, compile_asking};
 use crate::vet::{Fault, Limits};
 use forecast::golden::{GoldenFault, TOLERANCE};
 use forecast::manifest::{ManifestFault, hex, sha256};
-use forecast::{Golden, Manifest, Plan, Schema};
+use forecast::{Golden, Manifest, Papers, Plan, Schema};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ pub enum LoadFault {
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
-    load_dir_for(folder, &Schema::ours(), &Limits::TABULAR)
+    load_dir_within(folder, &Limits::TABULAR)
 }
 
 /// As [`load_dir`], taking no more than `limits`.
@@ -92,7 +92,10 @@ pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_dir_within(folder: &Path, limits: &Limits) -> Result<Loaded, LoadFault> {
-    load_dir_for(folder, &Schema::ours(), limits)
+    // A model that reads what the members of an ensemble say calls its columns otherwise.
+    let members = Schema::of_members();
+    let reads_members = read_manifest(folder).is_ok_and(|manifest| manifest.schema == members.digest);
+    load_dir_for(folder, &if reads_members { members } else { Schema::ours() }, limits)
 }
 
 /// Loads a model for a given feature schema.
@@ -120,6 +123,8 @@ pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<L
         .map_err(|fault| LoadFault::Model { file: file.clone(), fault })?
         .behind(manifest.scaling.clone());
     repeat_golden(folder, &golden, &compiled)?;
+    // From here on its odds are calibrated; the golden ones are what the file itself answers.
+    let compiled = compiled.documented(Papers::of(&manifest));
     let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(Loaded { manifest, compiled, digest })
 }
@@ -266,6 +271,28 @@ pub(crate) mod tests {
         let (_root, folder) = folder(|_| ());
         let loaded = load(&folder).expect("right");
         assert_eq!(format!("{:016x}", loaded.digest), loaded.manifest.sha256[..16]);
+    }
+
+    #[test]
+    fn its_odds_are_calibrated_and_the_golden_ones_are_not() {
+        let calibration = forecast::Calibration::Platt { slope: [1.0; 3], offset: [0.0, 0.0, 1.0] };
+        let (_root, folder) = folder(|folder| {
+            let model = read("good/mlp_32_64_32_3.onnx");
+            let label = Some(forecast::LabelRule::Horizon { threshold_atr: 0.25 });
+            let manifest = Manifest { calibration: Some(calibration.clone()), label, ..manifest(&model) };
+            write(folder.join("manifest.yaml"), manifest.to_yaml().expect("right")).expect("write");
+        });
+        let loaded = load(&folder).expect("the golden rows are not calibrated");
+        let golden = read_golden(&folder, 32).expect("golden");
+        let mut plan = loaded.compiled.spawn();
+        let papers = plan.papers().expect("from its manifest");
+        assert_eq!((papers.horizon_bars, papers.label), (5, loaded.manifest.label));
+        for row in &golden.rows {
+            let mut odds = [0.0; 3];
+            plan.predict(&row.features, &mut odds).expect("odds");
+            let wanted = calibration.apply(forecast::Odds::from_row(row.odds)).row();
+            assert!(odds.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-4), "{odds:?} {wanted:?}");
+        }
     }
 
     #[test]

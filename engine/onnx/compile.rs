@@ -7,7 +7,7 @@ use crate::vet::{self, Fault, Limits, Vetted};
 use forecast::kernel::{Instructions, Kernel, Program};
 use forecast::naive::TOLERANCE;
 use forecast::scaled::Scaled;
-use forecast::{Plan, Scaling, naive, probe, read};
+use forecast::{Documented, Papers, Plan, Scaling, naive, probe, read};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub struct Compiled {
     executor: Executor,
     reason: String,
     scaling: Option<Scaling>,
+    papers: Option<Arc<Papers>>,
 }
 
 impl fmt::Debug for Compiled {
@@ -117,7 +118,14 @@ fn choose(
         Some(operator) => Err(Fault::KernelsOnly { operator, why }),
         None => {
             let code = Code::Tract(referee::optimise(proto, &vetted, limits)?);
-            Ok(Compiled { code, width: vetted.width, executor: Executor::Tract, reason: why, scaling: None })
+            Ok(Compiled {
+                code,
+                width: vetted.width,
+                executor: Executor::Tract,
+                reason: why,
+                scaling: None,
+                papers: None,
+            })
         }
     }
 }
@@ -150,7 +158,7 @@ impl Candidate {
         let reason = format!(
             "{nodes} operators and {operations} operations, all known to the kernels, which agree with {judge}"
         );
-        Compiled { code: Code::Kernel(self.program), width, executor, reason, scaling: None }
+        Compiled { code: Code::Kernel(self.program), width, executor, reason, scaling: None, papers: None }
     }
 }
 
@@ -206,6 +214,12 @@ impl Compiled {
         Self { scaling, ..self }
     }
 
+    /// The same model with its papers: its plans carry them, and their odds are calibrated.
+    #[must_use]
+    pub fn documented(self, papers: Papers) -> Self {
+        Self { papers: Some(Arc::new(papers)), ..self }
+    }
+
     /// A plan of one's own: its buffers are its alone.
     ///
     /// # Errors
@@ -215,9 +229,13 @@ impl Compiled {
             Code::Kernel(program) => Box::new(Kernel::new(Arc::clone(program))),
             Code::Tract(optimised) => Box::new(optimised.spawn()?),
         };
-        Ok(match &self.scaling {
+        let scaled: Box<dyn Plan> = match &self.scaling {
             Some(scaling) => Box::new(Scaled::new(plan, scaling.clone())),
             None => plan,
+        };
+        Ok(match &self.papers {
+            Some(papers) => Box::new(Documented::new(scaled, Arc::clone(papers))),
+            None => scaled,
         })
     }
 

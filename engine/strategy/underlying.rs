@@ -2,8 +2,9 @@
 //! opened and closed. It decides and does nothing; time comes in with each call.
 
 use crate::chain::Chain;
-use crate::entry::{self, Blocked};
+use crate::entry::{self, Blocked, Views};
 use crate::exit;
+use crate::forecasts::Forecasts;
 use crate::held::{Closing, Positions};
 use crate::hours::Hours;
 use crate::panel::Panel;
@@ -11,8 +12,8 @@ use crate::said::Said;
 use crate::search::{self, Candidate, Shortfall};
 use crate::stages::{NoStages, Stage, StageClock};
 use crate::structures::{Structure, View};
-use forecast::notes::{ForecastNote, ModelNote};
-use forecast::{Ensemble, Forecast, Plan};
+use forecast::notes::ModelNote;
+use forecast::{Ensemble, Forecast, Plan, Prediction, Scored};
 use indicators::{Analysis, Closed};
 use market::alert::{AlertNote, Severity};
 use market::command::Command;
@@ -31,6 +32,9 @@ pub struct Settings {
     pub structures: Vec<Structure>,
     /// How the models' odds become a forecast.
     pub ensemble: Ensemble,
+    /// Ensembles for some symbols or structures only. One without structures makes the forecast of its symbols; one with
+    /// structures makes that of these, on its symbols or on all when it names none.
+    pub particular: Vec<Ensemble>,
     /// When to open.
     pub entry: entry::Settings,
     /// When to close.
@@ -45,6 +49,28 @@ pub struct Settings {
     pub missing_max: u32,
     /// False asks no models: for measuring the rest.
     pub inference: bool,
+}
+
+impl Settings {
+    /// With what concerns that symbol only: its own ensemble, and those of structures on it.
+    #[must_use]
+    fn of(mut self, symbol: &Symbol) -> Self {
+        let is_own = |e: &Ensemble| e.structures.is_empty() && e.symbols.contains(symbol);
+        if let Some(own) = self.particular.iter().find(|e| is_own(e)) {
+            self.ensemble = own.clone();
+        }
+        let is_near = |e: &Ensemble| e.symbols.is_empty() || e.symbols.contains(symbol);
+        self.particular.retain(|e| !e.structures.is_empty() && is_near(e));
+        self
+    }
+}
+
+/// What an ensemble would have opened.
+struct Opinion<'a> {
+    /// The ensemble whose structures are meant; `None` for those that follow no particular one.
+    follows: Option<&'a Ensemble>,
+    views: entry::Views,
+    confidence: f32,
 }
 
 /// What the operator allows.
@@ -63,8 +89,7 @@ pub struct Underlying {
     run: RunId,
     settings: Settings,
     analysis: Analysis,
-    panel: Panel,
-    forecast: Option<Forecast>,
+    forecasts: Forecasts,
     chain: Chain,
     /// The newest stock quote and when it was heard; `None` since the feed was lost.
     spot: Option<(Quote, Timestamp)>,
@@ -89,13 +114,13 @@ impl Underlying {
     /// A core that has heard nothing. `run` is the number of this start of the program: proposal ids carry it, so
     /// that they are unique for ever.
     pub fn new(symbol: Symbol, run: impl Into<RunId>, settings: Settings) -> Self {
+        let settings = settings.of(&symbol);
         Self {
             symbol,
             run: run.into(),
+            forecasts: Forecasts::new(symbol, &settings.ensemble, &settings.particular),
             settings,
             analysis: Analysis::new(),
-            panel: Panel::default(),
-            forecast: None,
             chain: Chain::new(symbol),
             spot: None,
             hours: Hours::UNKNOWN,
@@ -125,11 +150,15 @@ impl Underlying {
     }
     /// The models and what each said last.
     pub const fn panel(&self) -> &Panel {
-        &self.panel
+        self.forecasts.panel()
     }
-    /// What the ensemble said last.
-    pub const fn forecast(&self) -> Option<&Forecast> {
-        self.forecast.as_ref()
+    /// What the symbol's ensemble said last.
+    pub fn forecast(&self) -> Option<&Forecast> {
+        self.forecasts.main()
+    }
+    /// Models, ensembles and the predictions that wait for their outcome.
+    pub const fn forecasts(&self) -> &Forecasts {
+        &self.forecasts
     }
     /// What is held.
     pub const fn positions(&self) -> &Positions {
@@ -150,7 +179,17 @@ impl Underlying {
         plan: Option<Box<dyn Plan>>,
         note: ModelNote,
     ) {
-        self.panel.install(timeframe, plan, note);
+        self.forecasts.install(timeframe, plan, note);
+    }
+
+    /// A prediction of an earlier run whose outcome is still to come.
+    pub fn on_predicted(&mut self, prediction: &Prediction) {
+        self.forecasts.wait_again(prediction);
+    }
+
+    /// A scored prediction of an earlier run.
+    pub fn on_scored(&mut self, scored: &Scored) {
+        self.forecasts.learn_again(scored);
     }
 
     /// A word from a feed.
@@ -189,7 +228,7 @@ impl Underlying {
                 stages.stamp(Stage::Decision);
             }
             MarketEvent::Bar { symbol, timeframe, bar, updated } if *symbol == self.symbol => {
-                self.hear_bar(*timeframe, bar, *updated);
+                self.hear_bar(now, *timeframe, bar, *updated, out);
             }
             MarketEvent::Cancel(symbol, id, _) if *symbol == self.symbol => {
                 self.analysis.cancel(now, *id);
@@ -280,7 +319,7 @@ impl Underlying {
     pub fn wake(&mut self, now: Timestamp, out: &mut Vec<Said>) {
         self.hours_advance(now);
         let closed = self.analysis.advance(now);
-        self.tell_forecasts(now, closed, out);
+        self.forecasts.bars_closed(now, &self.analysis, closed, out);
         self.look_after_positions(now, out);
         self.mark_in_time(now, out);
     }
@@ -298,17 +337,25 @@ impl Underlying {
         }
     }
 
-    fn hear_bar(&mut self, timeframe: Timeframe, bar: &Bar, updated: bool) {
+    fn hear_bar(
+        &mut self,
+        now: Timestamp,
+        timeframe: Timeframe,
+        bar: &Bar,
+        updated: bool,
+        out: &mut Vec<Said>,
+    ) {
         if timeframe == Timeframe::Min1 && (updated || bar.repaired) {
             self.analysis.repair(bar);
         } else {
-            self.analysis.seed(timeframe, bar);
+            let closed = self.analysis.seed(timeframe, bar);
+            self.forecasts.past_closed(now, &self.analysis, closed, out);
         }
     }
 
     fn tick(&mut self, now: Timestamp, closed: Closed, out: &mut Vec<Said>, stages: &mut dyn StageClock) {
         stages.stamp(Stage::Indicators);
-        self.tell_forecasts(now, closed, out);
+        self.forecasts.bars_closed(now, &self.analysis, closed, out);
         self.infer(now, out);
         stages.stamp(Stage::Inference);
         self.look_after_positions(now, out);
@@ -321,7 +368,8 @@ impl Underlying {
         if !self.settings.inference {
             return;
         }
-        if let Some(failure) = self.panel.ask(&mut self.analysis, self.settings.missing_max) {
+        let told = self.forecasts.ask(now, &mut self.analysis, self.settings.missing_max);
+        if let Some(failure) = told.failure {
             let (what, severity) = if failure.given_up {
                 (Label::literal("model_given_up"), Severity::Critical)
             } else {
@@ -331,26 +379,12 @@ impl Underlying {
             let text = format_args!("{} {} {}: {}", note.timeframe, note.name, note.version, failure.fault);
             out.push(alert(now, severity, what, text));
         }
-        self.forecast = self.settings.ensemble.combine(self.panel.odds());
-    }
-
-    /// The last answers before the bars closed are the answers to the closed bars: nothing entered them since.
-    fn tell_forecasts(&self, now: Timestamp, closed: Closed, out: &mut Vec<Said>) {
-        if closed.is_empty() {
-            return;
-        }
-        let Some(forecast) = self.forecast else { return };
-        for timeframe in closed.timeframes() {
-            let odds = self.panel.odds()[timeframe.index()];
-            let (Some(odds), Some(bar)) = (odds, self.analysis.last_closed(timeframe)) else { continue };
-            out.push(Said::Forecast(ForecastNote {
-                symbol: self.symbol,
-                timeframe,
-                odds,
-                forecast,
-                spot: bar.close,
-                at: now,
-            }));
+        if let Some(note) = told.stranger {
+            let text = format_args!(
+                "{} {} {}: the row is unlike any it was taught",
+                note.timeframe, note.name, note.version
+            );
+            out.push(alert(now, Severity::Warning, Label::literal("model_out_of_range"), text));
         }
     }
 
@@ -454,32 +488,61 @@ impl Underlying {
         if self.fresh_spot(now).is_none() {
             return Some(Blocked::Spot);
         }
-        self.views().is_none().then_some(Blocked::Forecast)
+        self.opinions().next().is_none().then_some(Blocked::Forecast)
     }
 
-    fn views(&self) -> Option<entry::Views> {
-        entry::views(self.forecast.as_ref()?, &self.settings.entry)
+    /// What the ensembles would have opened: each with the structures that follow it and its confidence; the symbol's own
+    /// first.
+    fn opinions(&self) -> impl Iterator<Item = Opinion<'_>> {
+        let own = (None, self.forecasts.main());
+        let others = self.settings.particular.iter().map(Some).zip(self.forecasts.others());
+        std::iter::once(own).chain(others).filter_map(|(follows, forecast)| {
+            let views = entry::views(forecast?, &self.settings.entry)?;
+            Some(Opinion { follows, views, confidence: forecast?.confidence })
+        })
     }
 
     fn consider_entry(&mut self, now: Timestamp, out: &mut Vec<Said>) {
         if self.blocked(now).is_some() {
             return;
         }
-        let (Some(views), Some(spot)) = (self.views(), self.fresh_spot(now)) else { return };
-        let found = self
-            .find(views.first, spot, now)
-            .or_else(|first| views.second.map_or(Err(first), |second| self.find(second, spot, now)));
+        let Some(spot) = self.fresh_spot(now) else { return };
+        let mut found = Err(Shortfall::NoExpiry);
+        let mut confidence = 0.0;
+        for opinion in self.opinions() {
+            let Views { first, second } = opinion.views;
+            confidence = opinion.confidence;
+            found = self
+                .find(&opinion, first, spot, now)
+                .or_else(|lacks| second.map_or(Err(lacks), |second| self.find(&opinion, second, spot, now)));
+            if found.is_ok() {
+                break;
+            }
+        }
         self.shortfall = found.as_ref().err().copied();
         match found {
-            Ok((structure, candidate)) => self.propose_entry(structure, candidate, spot, now, out),
+            Ok((structure, candidate)) => {
+                self.propose_entry(structure, candidate, confidence, spot, now, out);
+            }
             Err(_) => self.no_search_until = now + self.settings.entry.search_every_ns,
         }
     }
 
-    /// The first structure of that view with a candidate.
-    fn find(&self, view: View, spot: Price, now: Timestamp) -> Result<(Label, Candidate), Shortfall> {
+    /// The first structure of that view with a candidate, among those that follow the opinion's ensemble.
+    fn find(
+        &self,
+        opinion: &Opinion<'_>,
+        view: View,
+        spot: Price,
+        now: Timestamp,
+    ) -> Result<(Label, Candidate), Shortfall> {
         let mut shortfall = Shortfall::NoExpiry;
-        for structure in self.settings.structures.iter().filter(|s| s.view == view) {
+        let is_claimed = |name| self.settings.particular.iter().any(|e| e.structures.contains(name));
+        let follows = |name| match opinion.follows {
+            Some(ensemble) => ensemble.structures.contains(name),
+            None => !is_claimed(name),
+        };
+        for structure in self.settings.structures.iter().filter(|s| s.view == view && follows(&s.name)) {
             let floor = self.settings.exit.days_min;
             match search::candidate(structure, &self.chain, spot, now, floor, &self.settings.search) {
                 Ok(candidate) => return Ok((structure.name, candidate)),
@@ -493,6 +556,7 @@ impl Underlying {
         &mut self,
         structure: Label,
         candidate: Candidate,
+        confidence: f32,
         spot: Price,
         now: Timestamp,
         out: &mut Vec<Said>,
@@ -500,6 +564,8 @@ impl Underlying {
         let Candidate { legs, mid, natural, max_loss, max_profit, margin } = candidate;
         let id = self.next_id();
         self.opening = Some(id);
+        // Which models stood behind it, to the version.
+        self.forecasts.tell_together(now, out);
         out.push(Said::Propose(Proposal {
             id,
             underlying: self.symbol,
@@ -511,7 +577,7 @@ impl Underlying {
             max_loss,
             max_profit,
             margin,
-            confidence: self.confidence(),
+            confidence,
             spot,
             at: now,
         }));
@@ -553,7 +619,7 @@ impl Underlying {
     }
 
     fn confidence(&self) -> f32 {
-        self.forecast.map_or(0.0, |forecast| forecast.confidence)
+        self.forecasts.main().map_or(0.0, |forecast| forecast.confidence)
     }
 
     fn mark_in_time(&mut self, now: Timestamp, out: &mut Vec<Said>) {

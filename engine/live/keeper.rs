@@ -9,13 +9,12 @@ use crate::trading::Addresses;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
-use forecast::notes::ModelNote;
 use forecast::shelf::notes::{RefusedNote, ShelfLetter};
 use market::alert::{AlertNote, Severity};
 use market::order::ReasonText;
 use market::{Label, Symbol};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +43,8 @@ pub struct Parts {
 /// The keeper.
 pub struct Keeper {
     parts: Parts,
-    /// Sound bundles, by digest.
-    bundles: BTreeMap<u64, Bundle>,
+    /// Sound bundles, by place.
+    bundles: BTreeMap<PathBuf, Bundle>,
 }
 
 impl Keeper {
@@ -92,11 +91,8 @@ impl Keeper {
     /// Plans to the seats first, then the word that they are there.
     fn take_in(&mut self, looked: &mut Looked) {
         for place in &looked.gone {
-            let gone: Vec<ModelNote> =
-                self.bundles.values().filter(|b| b.place == *place).map(|b| b.note).collect();
-            for note in gone {
-                self.bundles.remove(&note.digest);
-                self.to_shelf(ShelfLetter::Taken(note));
+            if let Some(bundle) = self.bundles.remove(place) {
+                self.to_shelf(ShelfLetter::Taken(bundle.note));
             }
         }
         for refusal in &looked.refused {
@@ -107,7 +103,7 @@ impl Keeper {
             if !bundle.reads_members() {
                 self.to_shelf(ShelfLetter::Brought(bundle.told(self.parts.clock.now())));
             }
-            self.bundles.insert(bundle.note.digest, bundle);
+            self.bundles.insert(bundle.place.clone(), bundle);
         }
     }
 

@@ -13,6 +13,11 @@ fn a_model_dropped_into_the_folder_is_picked_up_and_a_bad_one_is_refused() {
     engine.until("the shipped models", |e| e.said().contains("model   sim-1min 2 for 1min").then_some(()));
 
     drop_in(&models, "sim-1min", "2", "3", |_| {});
+    engine.until("the dropped model beside the old one", |e| {
+        e.said().contains("shelf   sim-1min/3 (1min) shadows the incumbent").then_some(())
+    });
+    let said = office.run(&["models", "promote", "sim-1min/3"]).well();
+    assert!(said.contains("is promoted by the operator"), "{said}");
     engine.until("the dropped model in the seats", |e| {
         e.said().contains("model   sim-1min 3 for 1min").then_some(())
     });

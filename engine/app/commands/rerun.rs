@@ -329,17 +329,19 @@ impl rerun::Seats for Fresh<'_> {
 struct Shelf {
     folder: PathBuf,
     limits: onnx::Limits,
-    compiled: BTreeMap<u64, onnx::Compiled>,
+    compiled: BTreeMap<(Label, Label, u64), onnx::Compiled>,
 }
 
 impl Shelf {
     /// A plan of the very model that was announced, or why not, for people.
     fn plan(&mut self, note: &ModelNote) -> Result<Box<dyn forecast::Plan>, String> {
-        if !self.compiled.contains_key(&note.digest) {
+        // Two versions may hold the same file with other papers.
+        let key = (note.name, note.version, note.digest);
+        if !self.compiled.contains_key(&key) {
             let compiled = load(&self.folder, &self.limits, note)?;
-            self.compiled.insert(note.digest, compiled);
+            self.compiled.insert(key, compiled);
         }
-        self.compiled.get(&note.digest).map(onnx::Compiled::spawn).ok_or_else(|| "no model".to_string())
+        self.compiled.get(&key).map(onnx::Compiled::spawn).ok_or_else(|| "no model".to_string())
     }
 }
 

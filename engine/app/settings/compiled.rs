@@ -360,16 +360,16 @@ fn particular(known: &[Ensemble]) -> Vec<Ensemble> {
 
 /// A structure named by an ensemble must be there, and no two ensembles may claim the same.
 fn check_particular(values: &Values, ensembles: &[Ensemble], structures: &[Structure], report: &mut Report) {
-    let file = values.text("files.ensembles");
+    let file = || values.text("files.ensembles");
     let all: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
     for (i, ensemble) in ensembles.iter().enumerate() {
         for name in ensemble.structures.iter().filter(|name| !all.contains(&name.as_str())) {
-            let found = format!("ensemble `{}` of `{file}` names the structure `{name}`", ensemble.name);
+            let found = format!("ensemble `{}` of `{}` names the structure `{name}`", ensemble.name, file());
             let found = format!("{found}, which `{}` lacks", values.text("files.structures"));
             values.fault(report, "files.ensembles", found, one_of(name.as_str(), &all));
         }
         if let Some(other) = ensembles[..i].iter().find(|other| claim_the_same(ensemble, other)) {
-            let found = format!("ensembles `{}` and `{}` of `{file}`", other.name, ensemble.name);
+            let found = format!("ensembles `{}` and `{}` of `{}`", other.name, ensemble.name, file());
             let found = format!("{found} are both for the same symbol or structure");
             values.fault(report, "files.ensembles", found, "leave it to one of them");
         }

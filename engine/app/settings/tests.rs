@@ -400,13 +400,7 @@ fn everything_an_ensemble_can_say_is_read() {
       15min: {role: observer}
     calibration: {kind: isotonic, knots: [[[0, 0.1], [1, 0.9]], [[0.5, 0.5]], [[0.25, 0.25]]]}";
     let text = ENSEMBLES.replacen("quorum: 0.75", more, 1).replacen("mean_of_logits", "stacked", 1);
-    let read = |path: &Path| match path.file_name().and_then(|name| name.to_str()) {
-        Some("ensembles.yaml") => Ok(text.clone()),
-        Some("wingspread.yaml") => Ok(String::new() + include_str!("../../../config/wingspread.yaml")),
-        Some("structures.yaml") => Ok(STRUCTURES.into()),
-        _ => Ok(FEES.into()),
-    };
-    let settings = compile(Path::new("wingspread.yaml"), &read).unwrap_or_else(|faults| panic!("{faults}"));
+    let settings = with_ensembles(&text).unwrap_or_else(|faults| panic!("{faults}"));
     let [ensemble] = settings.strategy.particular.as_slice() else { panic!("{:?}", settings.strategy) };
     assert_eq!((ensemble.rule, ensemble.below), (Rule::Stacked, Below::Hold(90_000_000_000)));
     assert_eq!(ensemble.stack, Some(market::Label::literal("blend")));
@@ -420,6 +414,23 @@ fn everything_an_ensemble_can_say_is_read() {
         panic!("{ensemble:?}")
     };
     assert_eq!(knots[0], [[0.0, 0.1], [1.0, 0.9]]);
+}
+
+/// Settings of one symbol with other ensembles.
+fn with_ensembles(text: &str) -> Result<Settings, Faults> {
+    compile_with(HEAD, &[("ensembles.yaml", text)])
+}
+
+#[test]
+fn ensembles_for_the_same_or_for_nothing_are_found() {
+    let said = |text: &str| with_ensembles(text).expect_err("a fault").to_string();
+    let unknown = ENSEMBLES.replacen("quorum: 0.75", "quorum: 0.75\n    structures: [iron_kondor]", 1);
+    assert!(said(&unknown).contains("did you mean `iron_condor`?"));
+    let one = ENSEMBLES.replacen("quorum: 0.75", "quorum: 0.75\n    symbols: [SPY]", 1);
+    let both = one.replacen("quorum: 0.6", "quorum: 0.6\n    symbols: [QQQ, SPY]", 1);
+    assert!(said(&both).contains("`scalp` and `intraday`"), "{}", said(&both));
+    let apart = both.replacen("symbols: [SPY]", "symbols: [SPY]\n    structures: [iron_condor]", 1);
+    assert_eq!(with_ensembles(&apart).map(|s| s.ensembles_in_use().len()).ok(), Some(3));
 }
 
 #[test]
@@ -456,17 +467,10 @@ fn faults_of_ensembles_and_fees_are_all_found() {
         ("calibration: {kind: isotonic, knots: [[[0.5, 0.5]]]}", "there are 1 curves"),
         ("calibration: {kind: isotonic, knots: [[[0.5]], [[0.5, 0.5]], [[0.5, 0.5]]]}", "not two numbers"),
         ("calibration: {kind: isotonic, knots: [[[0.5, 2]], [[0.5, 0.5]], [[0.5, 0.5]]]}", "outside 0 to 1"),
-        ("structures: [iron_kondor]", "did you mean `iron_condor`?"),
         ("symbols: [SPY, SPY]", "names `SPY` twice"),
     ] {
         has("ensembles.yaml", ensembles("quorum: 0.75", &format!("quorum: 0.75\n    {more}")), part);
     }
-    let two = ensembles("quorum: 0.75", "quorum: 0.75\n    symbols: [SPY]");
-    has(
-        "ensembles.yaml",
-        two.replacen("below: hold ", "symbols: [QQQ, SPY]\n    below: hold ", 1),
-        "are both for the same symbol or structure",
-    );
     let fees = |from: &str, to: &str| FEES.replacen(from, to, 1);
     has("fees.yaml", fees("kind: orf", "kind: orff"), "did you mean `orf`?");
     has("fees.yaml", fees("rate_usd: 0.0000130", "rate_usd: 1.3e-5"), "not such an amount");

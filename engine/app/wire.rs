@@ -134,9 +134,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     })
     .context("the trading thread does not start")?;
 
-    let mut watch = Watch::new(settings.models.folder.clone(), settings.models.limits())
-        .within_budgets_of(&settings.ensembles_in_use());
-    install_models(settings, &mut watch, &trading, say)?;
+    let watch = install_models(settings, &trading, say)?;
     tell_learnt(&recovered, &trading, &clock).context("the scores of earlier runs cannot be read")?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
@@ -423,10 +421,11 @@ fn fatal(stop: Arc<AtomicBool>) -> Arc<dyn Fn(&str) + Send + Sync> {
 /// The models of the folder, in every seat before the first tick.
 fn install_models(
     settings: &Settings,
-    watch: &mut Watch,
     trading: &Trading,
     say: &mut dyn FnMut(String),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Watch> {
+    let mut watch = Watch::new(settings.models.folder.clone(), settings.models.limits())
+        .within_budgets_of(&settings.ensembles_in_use());
     let (fresh, refused) = watch.look();
     for text in refused {
         say(format!("model refused: {text}"));
@@ -441,7 +440,7 @@ fn install_models(
     let speaking: Vec<String> =
         watch.incumbents().map(|b| format!("{} {}", b.note.name, b.note.version)).collect();
     say(format!("models: {}", speaking.join(", ")));
-    Ok(())
+    Ok(watch)
 }
 
 /// Every symbol's seat learns what it knew of its models, before it hears the bars that followed.

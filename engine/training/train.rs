@@ -185,7 +185,6 @@ fn of_test(last: &Fold<'_>, trained: &Trained, seed: u64, horizon: usize) -> Opt
     let raw = judged(&last.test, base, |e| trained.fitted.odds(&e.row));
     let bent = |odds| calibrated(trained.calibration.as_ref(), odds);
     let own: Vec<Judged> = raw.iter().map(|j| Judged { odds: bent(j.odds), ..*j }).collect();
-    let taught: Vec<&Example> = last.train.iter().chain(&last.stop).copied().collect();
     let naive = |baseline: &Baseline| {
         let said = judged(&last.test, base, |e| baseline.odds(&e.row));
         Some((baseline.name(), scores(&said)?.0, skill(&said, horizon)))
@@ -197,7 +196,7 @@ fn of_test(last: &Fold<'_>, trained: &Trained, seed: u64, horizon: usize) -> Opt
         tested: last.tested()?,
         scores: scores(&own)?.0,
         skill: skill(&own, horizon)?,
-        baselines: baselines(&taught).iter().map(naive).collect::<Option<_>>()?,
+        baselines: baselines(&last.train).iter().map(naive).collect::<Option<_>>()?,
         reliability: std::array::from_fn(|class| [&before, &after].map(|pairs| reliability(pairs, class))),
         gains: (gained > 0.0).then(|| trained.fitted.gains.map(|gain| gain / gained)),
         permutation: permutation(&last.test, |row| trained.odds(row), seed),

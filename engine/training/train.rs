@@ -24,6 +24,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rows of input and answer shipped with each model.
 pub const GOLDEN_ROWS: usize = 16;
@@ -82,7 +83,34 @@ pub fn train(histories: &[History], settings: &Settings, out_dir: &Path) -> Resu
         }
         Ok(report)
     };
-    Ok(Report { models: settings.timeframes.iter().map(one).collect::<Result<_, _>>()? })
+    Ok(Report { models: spread(&settings.timeframes, settings.threads, &one)? })
+}
+
+/// One result a timeframe, in their order, worked at by some threads: each takes the next that nobody has.
+fn spread(
+    timeframes: &[Timeframe],
+    threads: usize,
+    one: &(dyn Fn(&Timeframe) -> Result<TimeframeReport, Fault> + Sync),
+) -> Result<Vec<TimeframeReport>, Fault> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            timeframes.get(place).map(|timeframe| (place, timeframe))
+        });
+        mine.map(|(place, timeframe)| (place, one(timeframe))).collect::<Vec<_>>()
+    };
+    let mut done = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..threads.clamp(1, timeframes.len().max(1))).map(|_| scope.spawn(work)).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        workers.into_iter().flat_map(join).collect::<Vec<(usize, Result<TimeframeReport, Fault>)>>()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What goes into a bundle.
@@ -374,6 +402,7 @@ pub(crate) mod tests {
             stop_share: 0.15,
             bounds: BOUNDS,
             only_skilled: false,
+            threads: 2,
             source: "made up for a test: not the market".into(),
         }
     }
@@ -416,7 +445,8 @@ pub(crate) mod tests {
         let (one, two) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
         let settings = Settings { learners: vec![Learner::Network, Learner::Trees], ..settings() };
         let report = train(&histories, &settings, one.path()).expect("trains");
-        train(&histories, &settings, two.path()).expect("trains again");
+        // On another number of threads.
+        train(&histories, &Settings { threads: 1, ..settings }, two.path()).expect("trains again");
         assert_eq!(report.models.len(), Timeframe::COUNT);
         for model in &report.models {
             let folder = model.folder.as_deref().expect("written");

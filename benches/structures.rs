@@ -7,6 +7,7 @@ use market::quote::{Level, Quote};
 use market::session::{session, year_fraction};
 use market::time::SECOND;
 use market::{Contract, Date, Label, Price, Right, Symbol, Timestamp};
+use pricing::chain::Curve;
 use std::hint::black_box;
 use strategy::Chain;
 use strategy::search::{Finder, Settings, liquid_mid};
@@ -38,7 +39,8 @@ fn years(expiry: Date) -> f64 {
 }
 
 fn chain() -> Chain {
-    let mut chain = Chain::new(SPY);
+    let mut chain = Chain::with_curve(SPY, Curve { rate: 0.04, dividend_yield: 0.012 });
+    chain.hear_spot(SPOT);
     for expiry in EXPIRIES {
         for strike in (0..100).map(|i| 510_000 + 1_000 * i) {
             for right in [Right::Call, Right::Put] {

@@ -10,9 +10,10 @@ use market::quote::{Level, MarketEvent, Quote, Timeframe};
 use market::time::{MS, SECOND};
 use market::{Date, Instrument, Label, Money, Price, Right, Symbol, Timestamp};
 use portfolio::notes::PositionNote;
+use pricing::chain::terms::Liquidity;
 use std::hint::black_box;
 use strategy::structures::{Days, Expiry, Holds, LegTemplate, Pick, Structure, View, Width};
-use strategy::{Settings, Underlying, entry, exit, search};
+use strategy::{Settings, Underlying, entry, exit, marking, search};
 
 const SPY: Symbol = Symbol::literal("SPY");
 const EXPIRIES: [Date; 6] = [
@@ -70,6 +71,7 @@ fn settings(search_every_ns: i64, positions_max: usize) -> Settings {
     Settings {
         structures: vec![structure()],
         ensemble: Ensemble::shipped("full").expect("shipped"),
+        particular: Vec::new(),
         entry: entry::Settings {
             confidence_min: 0.5,
             agreement_min: 0.5,
@@ -96,6 +98,17 @@ fn settings(search_every_ns: i64, positions_max: usize) -> Settings {
             open_interest_min: 0,
             rate: 0.04,
             dividend_yield: 0.012,
+        },
+        marking: marking::Settings {
+            remark_every_ns: 100 * MS,
+            refit_every_ns: 20 * SECOND,
+            liquidity: Liquidity {
+                relative_spread_max: 0.5,
+                size_min: 1,
+                open_interest_min: 0,
+                volume_min: 0,
+                age_max_ns: 90 * SECOND,
+            },
         },
         spot_age_max_ns: SECOND,
         mark_every_ns: 5 * SECOND,

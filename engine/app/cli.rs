@@ -113,6 +113,17 @@ pub enum Command {
     Warmup(Warmup),
     /// List or export what is on record.
     Journal(Journal),
+    /// Score the forecasts on record: accuracy, Brier, log loss, AUC, calibration, and what drifted.
+    #[command(
+        long_about = "Score the forecasts on record, models and ensembles: each prediction was matched with its outcome when \
+        its horizon ended. `of base` is the log loss of the outcomes' own base rates: a model above it knows nothing. It reads \
+        beside a running engine. See docs/monitoring.md.",
+        after_help = "Examples:\n  \
+        wingspread scores                              by model\n  \
+        wingspread scores --by timeframe --by hour     by timeframe and hour of the day (New York)\n  \
+        wingspread scores --model full --format json   one ensemble, with its calibration plot, for other programs"
+    )]
+    Scores(Scores),
     /// Show the latency histograms of the running engine, or write them as .hgrm files.
     Latency(Latency),
     /// Check settings, keys, clock, disk, models and endpoints: each with a verdict and a remedy.
@@ -141,6 +152,25 @@ pub enum Command {
         wingspread structure bull_put_spread GOOG --data …/lean/option/usa/minute/goog/20151224_quote_american.zip --at 11:30"
     )]
     Structure(Structure),
+    /// List, show and judge the models of the folder; promote, roll back or pin them in the running engine.
+    #[command(
+        long_about = "The models: what lies in the folder, which speaks for each timeframe, which are tried beside it, and \
+        what became of every one.\n\nA model dropped into the folder is looked at in a confined process; a bad one goes to \
+        models/.quarantine with the reason beside it. A sound one shadows the incumbent: both answer at each close, and when it \
+        is better with evidence it takes the place (docs/models.md). list, show and history read folder and journal and need \
+        no engine; promote, rollback, pin and unpin are told to the running one over its control socket.",
+        after_help = "Examples:\n  \
+        wingspread models list                      who speaks, who shadows, and how well\n  \
+        wingspread models show sim-5min/3           papers, executor and why, checks\n  \
+        wingspread models history                   every promotion, refusal and rollback on record\n  \
+        wingspread models promote sim-5min/3        it speaks from the next tick on\n  \
+        wingspread models rollback 5min             whoever spoke before speaks again\n  \
+        wingspread models pin 5min                  nobody is moved until `unpin`"
+    )]
+    Models(Models),
+    /// Look at one bundle in this process, confined. The engine starts this by itself.
+    #[command(hide = true)]
+    VetModel(VetModel),
     /// Print the JSON Schema of the settings file, or of the structures, for editors.
     Schema(Schema),
 }
@@ -204,6 +234,146 @@ pub enum SchemaOf {
     Settings,
     /// `config/structures.yaml`.
     Structures,
+}
+
+/// Options of `models`.
+#[derive(Args, Debug)]
+pub struct Models {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ModelsAction,
+}
+
+/// What can be done with models.
+#[derive(Subcommand, Debug)]
+pub enum ModelsAction {
+    /// Every model of the folder and of the record: role, executor, predictions scored, losses.
+    List,
+    /// What a model is: its manifest, what runs it and why, and what the first look says now.
+    Show {
+        /// NAME for all its versions, or NAME/VERSION.
+        model: String,
+    },
+    /// Put a model in its timeframe's place, whatever its record.
+    Promote {
+        /// NAME/VERSION.
+        model: String,
+    },
+    /// Let whoever spoke before the incumbent speak again.
+    Rollback {
+        /// The timeframe: 1min, 5min, 15min, 30min, 1h, 4h, 1day, 1week, 1month or 1year.
+        timeframe: String,
+    },
+    /// Keep the incumbent of a timeframe where it is.
+    Pin {
+        /// The timeframe.
+        timeframe: String,
+    },
+    /// Let it be moved again.
+    Unpin {
+        /// The timeframe.
+        timeframe: String,
+    },
+    /// Every step of every model on record, oldest first.
+    History,
+}
+
+/// Options of `vet-model`: everything it may cost is told by whoever starts it, since it reads no settings.
+#[derive(Args, Debug)]
+pub struct VetModel {
+    /// The bundle: NAME/VERSION with model.onnx, manifest.yaml and golden.json.
+    pub folder: PathBuf,
+    /// Most memory, bytes.
+    #[arg(long)]
+    pub memory_bytes: u64,
+    /// Most seconds of processor time.
+    #[arg(long)]
+    pub processor_seconds: u64,
+    /// Longest answer, nanoseconds.
+    #[arg(long)]
+    pub answer_ns_max: u64,
+    /// Largest model file, bytes.
+    #[arg(long)]
+    pub bytes_max: usize,
+    /// Most operators.
+    #[arg(long)]
+    pub nodes_max: usize,
+    /// Misbehave instead, to see that the bounds hold.
+    #[arg(long)]
+    pub drill: Option<Drill>,
+}
+
+/// Ways to misbehave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Drill {
+    /// Do nothing for ever.
+    Hang,
+    /// Compute for ever.
+    Spin,
+    /// Take memory without end.
+    Memory,
+    /// Open a file outside the bundle.
+    Files,
+    /// Hand the model to tract without looking at it.
+    Loader,
+    /// Look at a bundle made for another feature schema.
+    AnySchema,
+}
+
+/// Options of `scores`.
+#[derive(Args, Debug)]
+pub struct Scores {
+    /// By what; give it more than once for a finer table.
+    #[arg(long, default_value = "model")]
+    pub by: Vec<By>,
+    /// Only this symbol.
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Only this model or ensemble, by name.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Only what was decided on this New York date, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// How it is written.
+    #[arg(long, default_value = "text")]
+    pub format: ScoresFormat,
+}
+
+/// A column scores are grouped by.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Name and version.
+    Model,
+    /// The underlying.
+    Symbol,
+    /// The timeframe.
+    Timeframe,
+    /// The hour of the day in New York in which it was said.
+    Hour,
+}
+
+impl By {
+    /// As it is typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Symbol => "symbol",
+            Self::Timeframe => "timeframe",
+            Self::Hour => "hour",
+        }
+    }
+}
+
+/// How scores are written.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoresFormat {
+    /// A table.
+    Text,
+    /// One object, with calibration plots and drifts.
+    Json,
+    /// A header line, then a row a group.
+    Csv,
 }
 
 /// Options of `replay`.
@@ -406,7 +576,7 @@ pub enum JournalAction {
 #[derive(Args, Debug, Clone)]
 pub struct Select {
     /// Kind: predictions, scores, ensembles, drift, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
-    /// models, feeds, alerts, commands, market, all.
+    /// models, shelf, feeds, alerts, commands, market, all.
     #[arg(long, default_value = "all")]
     pub kind: String,
     /// Only this symbol.

@@ -4,11 +4,14 @@ pub mod check;
 pub mod features;
 pub mod journal;
 pub mod latency;
+pub mod models;
 pub mod rerun;
 pub mod schema;
+pub mod scores;
 pub mod structure;
 pub mod tell;
 pub mod train;
+pub mod vet_model;
 pub mod warmup;
 
 use crate::{cli, run};

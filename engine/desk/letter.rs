@@ -1,6 +1,7 @@
 //! The closed enum of everything that travels between seats, venue, operator and journal, and of where it goes.
 
 use forecast::notes::{CombinedNote, DriftNote, ForecastNote, ModelNote};
+use forecast::shelf::notes::ShelfLetter;
 use forecast::{Prediction, Scored};
 use market::alert::AlertNote;
 use market::feed::FeedNote;
@@ -40,6 +41,8 @@ pub enum Address {
     Record,
     /// The operator, by whatever interface.
     Operator,
+    /// The one owner of the shelf of models.
+    Shelf,
 }
 
 /// Everything that can be said.
@@ -114,6 +117,8 @@ pub enum Letter {
     Combined(CombinedNote),
     /// Features or scores of a model are no longer as they were.
     Drift(DriftNote),
+    /// A bundle came or went, a model shadows or is dismissed, or a step of its life is told.
+    Shelf(ShelfLetter),
 }
 
 /// A letter with its way.

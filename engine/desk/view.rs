@@ -2,6 +2,8 @@
 //! counts and remembers; it decides nothing, and nothing that decides reads it.
 
 use crate::letter::{Address, Envelope, Letter};
+use forecast::notes::Drift;
+use forecast::shelf::notes::{ShelfLetter, ShelfNote, Step};
 use market::alert::{AlertNote, Severity};
 use market::feed::FeedState;
 use market::order::{Activity, Outcome, Request};
@@ -26,6 +28,12 @@ pub struct Counts {
     pub bars: u64,
     /// Forecasts put on record.
     pub forecasts: u64,
+    /// Predictions of models and ensembles whose outcome is known.
+    pub scored: u64,
+    /// Those whose likeliest class was right.
+    pub right: u64,
+    /// Times features or scores of a model were found to have drifted.
+    pub drifts: u64,
     /// Proposals to open.
     pub proposals: u64,
     /// Proposals to close.
@@ -78,6 +86,8 @@ pub struct View {
     pub spots: BTreeMap<Symbol, Price>,
     /// The newest engine time heard.
     pub now: Timestamp,
+    /// Brier scores, summed.
+    losses: f64,
     models: std::collections::BTreeSet<(Timeframe, Label, u64)>,
     activities: std::collections::BTreeSet<u64>,
     notable: std::collections::VecDeque<Notable>,
@@ -85,6 +95,11 @@ pub struct View {
 }
 
 impl View {
+    /// The mean Brier score of the predictions whose outcome is known; `None` before the first.
+    pub fn brier(&self) -> Option<f64> {
+        (self.counts.scored > 0).then(|| self.losses / self.counts.scored as f64)
+    }
+
     /// Folds one letter in. Each letter is folded once, where it is heard (or, when nobody of ours hears it,
     /// where it is said).
     pub fn fold(&mut self, envelope: &Envelope) {
@@ -95,6 +110,23 @@ impl View {
             Letter::Forecast(note) => {
                 self.counts.forecasts += 1;
                 self.spots.insert(note.symbol, note.spot);
+            }
+            // What a seat is told again at a start was counted when it was new.
+            Letter::Scored(scored) if envelope.to == Address::Record => {
+                self.counts.scored += 1;
+                self.counts.right += u64::from(scored.is_right());
+                self.losses += scored.brier();
+            }
+            Letter::Drift(note) => {
+                self.counts.drifts += 1;
+                let what = match note.drift {
+                    Drift::Features { feature, moved, .. } => {
+                        format!("{moved} features moved, most {feature}")
+                    }
+                    Drift::Loss { before, since } => format!("Brier rose from {before:.2} to {since:.2}"),
+                };
+                let text = format!("{} {} on {}: {what}", note.model.name, note.model.version, note.symbol);
+                self.tell(at, Severity::Warning, text);
             }
             Letter::Propose(proposal) => self.fold_proposal(at, proposal),
             Letter::Decided(decision) => self.fold_decision(at, decision),
@@ -146,6 +178,7 @@ impl View {
                     format!("model   {} {} for {}", note.name, note.version, note.timeframe),
                 );
             }
+            Letter::Shelf(ShelfLetter::Step(note)) => self.fold_step(at, note),
             Letter::Command(command) if envelope.to == Address::Risk => {
                 self.tell(at, Severity::Warning, format!("command {command:?}"))
             }
@@ -243,6 +276,14 @@ impl View {
                 self.tell(at, Severity::Info, format!("settle  {other:?}"));
             }
         }
+    }
+
+    fn fold_step(&mut self, at: Timestamp, note: &ShelfNote) {
+        let severity = match note.step {
+            Step::RolledBack | Step::Fell | Step::Gone => Severity::Warning,
+            _ => Severity::Info,
+        };
+        self.tell(at, severity, format!("shelf   {note}"));
     }
 
     fn fold_alert(&mut self, note: &AlertNote) {

@@ -4,7 +4,7 @@
 //! Platt, "Probabilistic outputs for support vector machines" (1999), fitted as Lin, Lin and Weng (2007) say;
 //! Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability estimates" (2002).
 
-use crate::{Class, Odds, Plan, PlanFault};
+use crate::{Class, Odds};
 
 /// Odds are cut here before their logit is taken.
 const SMALLEST: f64 = 1e-6;
@@ -231,27 +231,6 @@ fn between(curve: &[[f64; 2]], p: f64) -> f64 {
         (None, None) => p,
         (None, Some(only)) | (Some(only), None) => only[1],
         (Some(low), Some(high)) => low[1] + (high[1] - low[1]) * (p - low[0]) / (high[0] - low[0]),
-    }
-}
-
-/// A plan whose answers are calibrated before anybody sees them.
-pub struct Calibrated {
-    plan: Box<dyn Plan>,
-    calibration: Calibration,
-}
-
-impl Calibrated {
-    /// Puts `calibration` behind `plan`.
-    pub fn new(plan: Box<dyn Plan>, calibration: Calibration) -> Self {
-        Self { plan, calibration }
-    }
-}
-
-impl Plan for Calibrated {
-    fn predict(&mut self, features: &[f32], out: &mut [f32; 3]) -> Result<(), PlanFault> {
-        self.plan.predict(features, out)?;
-        *out = self.calibration.apply(Odds::from_row(*out)).row();
-        Ok(())
     }
 }
 

@@ -6,6 +6,8 @@
 //! [`scored`] prediction is both together; [`calibration`] and [`reference`] are what a manifest may carry besides. [`manifest`] and [`golden`] are the papers a model file comes with, [`notes`] what is told to others.
 
 pub mod calibration;
+pub mod council;
+pub mod drift;
 pub mod ensemble;
 pub mod forest;
 pub mod golden;
@@ -16,9 +18,11 @@ mod kernel_test;
 pub mod label;
 mod lanes;
 pub mod manifest;
+pub mod measures;
 pub mod naive;
 pub mod notes;
 pub mod outcomes;
+pub mod papers;
 pub mod plan;
 pub mod probe;
 pub mod proto;
@@ -30,9 +34,12 @@ pub mod said;
 pub mod scaled;
 pub mod schema;
 pub mod scored;
+pub mod shelf;
+pub mod skill;
 mod trees;
 pub mod wire;
 
+pub use council::Council;
 pub use ensemble::Ensemble;
 pub use indicators::scaling::Scaling;
 
@@ -41,6 +48,7 @@ pub use golden::{Golden, GoldenRow};
 pub use label::LabelRule;
 pub use manifest::Manifest;
 pub use outcomes::{Outcomes, Prediction};
+pub use papers::{Documented, Papers};
 pub use plan::{Class, Plan, PlanFault};
 pub use reference::Reference;
 pub use said::{Forecast, Odds};

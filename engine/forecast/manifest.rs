@@ -67,6 +67,9 @@ pub struct Manifest {
     /// unlike any it was taught, and drift is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
+    /// What the graph calls its input, when that shall be held against the file; absent: it is bound by position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
     /// SHA-256 of `model.onnx`, 64 hexadecimal digits.
     pub sha256: String,
 }
@@ -93,6 +96,14 @@ pub enum ManifestFault {
 }
 
 impl Manifest {
+    /// The metric by which a trainer says that its model only knows the base rates, and so answers every row alike.
+    pub const BASE_RATES_ONLY: &'static str = "says_base_rates_only";
+
+    /// True for a model that says itself that it answers every row alike.
+    pub fn says_base_rates_only(&self) -> bool {
+        self.metrics.get(Self::BASE_RATES_ONLY).is_some_and(|value| *value == 1.0)
+    }
+
     /// Reads and checks `manifest.yaml`.
     ///
     /// # Errors
@@ -255,6 +266,7 @@ mod tests {
             label: None,
             calibration: None,
             reference: None,
+            input: None,
             sha256: hex(&sha256(b"")),
         }
     }

@@ -234,6 +234,11 @@ impl Analysis {
         (&made.row, made.missing)
     }
 
+    /// The row last asked for, as it was then.
+    pub fn asked(&self, timeframe: Timeframe) -> &Row {
+        &self.rows[timeframe.index()].row
+    }
+
     /// How many of the bars' values in the row last asked for could not be known and stand at their neutral 0; the
     /// chain's are not counted ([`Analysis::missing_values`] knows them too).
     pub fn missing(&self, timeframe: Timeframe) -> u32 {

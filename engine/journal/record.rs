@@ -7,7 +7,7 @@
 //! | 2 | kind: 0 heard, 1 said, 2 run |
 //! | 3 | which letter ([`LetterKind`]) |
 //! | 4..6 | length of the body before trimming |
-//! | 6 | whose seat: 0 underlying, 1 risk, 2 execution, 3 venue, 4 record, 5 operator |
+//! | 6 | whose seat: 0 underlying, 1 risk, 2 execution, 3 venue, 4 record, 5 operator, 6 shelf |
 //! | 7 | zero |
 //! | 8..16 | sequence number |
 //! | 16..24 | time, nanoseconds |
@@ -80,11 +80,12 @@ pub enum LetterKind {
     Scored = 25,
     Combined = 26,
     Drift = 27,
+    Shelf = 28,
 }
 
 impl LetterKind {
     /// All, by number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Market,
         Self::Feed,
         Self::Model,
@@ -113,6 +114,7 @@ impl LetterKind {
         Self::Scored,
         Self::Combined,
         Self::Drift,
+        Self::Shelf,
     ];
 
     /// The kind of a letter.
@@ -146,12 +148,13 @@ impl LetterKind {
             Letter::Scored(_) => Self::Scored,
             Letter::Combined(_) => Self::Combined,
             Letter::Drift(_) => Self::Drift,
+            Letter::Shelf(_) => Self::Shelf,
         }
     }
 
     /// The name used in filters and exports: `market`, `no_holdings`.
     pub const fn name(self) -> &'static str {
-        const NAMES: [&str; 28] = [
+        const NAMES: [&str; 29] = [
             "market",
             "feed",
             "model",
@@ -180,6 +183,7 @@ impl LetterKind {
             "scored",
             "combined",
             "drift",
+            "shelf",
         ];
         NAMES[self as usize]
     }
@@ -320,6 +324,7 @@ pub const fn seat_code(seat: Address) -> u8 {
         Address::Venue => 3,
         Address::Record => 4,
         Address::Operator => 5,
+        Address::Shelf => 6,
     }
 }
 

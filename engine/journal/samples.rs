@@ -3,6 +3,7 @@
 use crate::record::{RunEvent, RunNote};
 use desk::{Address, Envelope, Letter};
 use forecast::notes::{CombinedNote, Drift, DriftNote, ForecastNote, ModelNote, Standing};
+use forecast::shelf::notes::{Figures, ShelfLetter, ShelfNote, Step};
 use forecast::{Class, Forecast, LabelRule, Odds, Prediction, Scored};
 use market::alert::{AlertNote, Severity};
 use market::feed::{FeedName, FeedNote, FeedState};
@@ -183,7 +184,13 @@ pub fn every_letter() -> Vec<Envelope> {
         said(own, Address::Record, Letter::Scored(scored)),
         said(own, Address::Record, Letter::Combined(combined)),
         said(own, Address::Record, Letter::Drift(drift)),
+        said(Address::Shelf, Address::Record, Letter::Shelf(step(model))),
     ]
+}
+
+fn step(model: ModelNote) -> ShelfLetter {
+    let figures = Figures { against: 98, scored: 2_000, blocks: 33, loss: 0.61, other: 0.66, p: 1e-4 };
+    ShelfLetter::Step(ShelfNote { model, step: Step::Promoted, figures, at: AT })
 }
 
 /// What becomes of a model's forecasts.

@@ -3,7 +3,7 @@
 
 use desk::seat::UnderlyingSeat;
 use market::quote::Quote;
-use market::{Contract, Price, Right, Symbol, Timestamp};
+use market::{Contract, Date, Price, Symbol, Timestamp};
 
 /// Asks a seat to fill the box and send it back.
 #[derive(actix::Message)]
@@ -24,6 +24,10 @@ pub struct Row {
     pub quote: Option<(Quote, Timestamp)>,
     /// Contracts open at the last session's end.
     pub open_interest: Option<u32>,
+    /// Contracts traded today, as far as it was heard.
+    pub volume: u32,
+    /// The spot when it was quoted, dollars per share.
+    pub quoted_spot: Option<f64>,
 }
 
 /// What was seen.
@@ -37,18 +41,21 @@ pub struct Seen {
     pub spot: Option<Price>,
     /// What the ensemble said last: odds of down, flat and up.
     pub odds: Option<[f32; 3]>,
+    /// Rate and dividend yield each expiry is marked with.
+    pub curves: Vec<(Date, f64, f64)>,
     /// The chain, by expiry, right and strike; no more rows than there was room for.
     pub rows: Vec<Row>,
 }
 
 /// Room for the chain of a busy fund.
 const ROOM: usize = 16_384;
+const EXPIRIES_ROOM: usize = 256;
 
 impl Seen {
     /// An empty box with room for a chain.
     pub fn empty(symbol: Symbol) -> Box<Self> {
-        let rows = Vec::with_capacity(ROOM);
-        Box::new(Self { symbol, at: Timestamp::MIN, spot: None, odds: None, rows })
+        let (curves, rows) = (Vec::with_capacity(EXPIRIES_ROOM), Vec::with_capacity(ROOM));
+        Box::new(Self { symbol, at: Timestamp::MIN, spot: None, odds: None, curves, rows })
     }
 
     /// Copies what a seat holds at `now`.
@@ -58,20 +65,20 @@ impl Seen {
         self.at = now;
         self.spot = core.spot();
         self.odds = core.forecast().map(|said| [said.odds.down, said.odds.flat, said.odds.up]);
+        self.curves.clear();
+        let curves = chain.expiry_terms().iter().map(|e| (e.date, e.curve.rate, e.curve.dividend_yield));
+        self.curves.extend(curves.take(EXPIRIES_ROOM));
         self.rows.clear();
-        for expiry in chain.expiries() {
-            for listed in [Right::Call, Right::Put].into_iter().flat_map(|right| chain.strikes(expiry, right))
-            {
-                if self.rows.len() == self.rows.capacity() {
-                    return;
-                }
-                let fresh = chain.fresh_of(listed, now, i64::MAX).is_some();
-                self.rows.push(Row {
-                    contract: listed.contract,
-                    quote: listed.quote.filter(|_| fresh),
-                    open_interest: listed.open_interest,
-                });
+        let room = self.rows.capacity();
+        self.rows.extend(chain.listed().iter().take(room).enumerate().map(|(row, listed)| {
+            let fresh = chain.fresh_of(listed, now, i64::MAX).is_some();
+            Row {
+                contract: listed.contract,
+                quote: listed.quote.filter(|_| fresh),
+                open_interest: listed.open_interest,
+                volume: listed.volume,
+                quoted_spot: chain.quoted_spot(row),
             }
-        }
+        }));
     }
 }

@@ -416,6 +416,17 @@ mod tests {
                 ],
                 dollars(1800),
             ),
+        ];
+        for (name, set, wanted) in table {
+            assert_eq!(worst_loss(&set, Money::from_dollars(300)), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_long_leg_covers_once() {
+        use Right::Call;
+        let dollars = |d: i64| Bound::Limited(Money::from_dollars(d));
+        let table = [
             (
                 "short calls of two days under one late long call",
                 vec![

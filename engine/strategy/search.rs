@@ -5,8 +5,7 @@
 //! computed once: the strikes of an expiry that may be traded, their deltas, the expected move. Its tables are kept from
 //! one round to the next, so that a search allocates nothing once they have grown.
 //!
-//! Deltas come from each contract's own mid: its implied volatility by the European formula, which for the
-//! out-of-the-money side is within a hundredth of the American one.
+//! Deltas are the chain's own: of each contract's mid, early exercise included.
 
 mod judge;
 mod strikes;
@@ -22,7 +21,7 @@ use market::session::{session, year_fraction};
 use market::{Contract, Date, Instrument, Money, Price, Right, Symbol, Timestamp};
 use strikes::{Strike, Tables};
 
-/// What a contract must be like to be traded, and what its delta is computed with.
+/// What a contract must be like to be traded, and what the chain is marked with where quotes do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Widest spread as a share of the mid, in basis points.
@@ -285,9 +284,7 @@ impl Round<'_> {
             }
             Pick::Width { from, by } => self.beside(base(&from)?, by, expiry, right),
         }?;
-        // Later options are valued at their volatilities on the first expiry.
-        let with_vol = wanted.structure.has_many_expiries();
-        self.table(expiry).by_strike(right, &aim, with_vol)
+        self.table(expiry).by_strike(right, &aim)
     }
 
     /// What a width aims at, from the strike it is measured from.
@@ -316,8 +313,7 @@ impl Round<'_> {
     }
 
     fn table(&mut self, expiry: Date) -> strikes::Table<'_> {
-        let years = years_to(expiry, self.now);
-        self.tables.of(self.chain, expiry, years, self.spot, self.now, self.settings)
+        self.tables.of(self.chain, expiry, self.now, self.settings)
     }
 }
 

@@ -55,7 +55,8 @@ pub fn contracts(expiry: Date) -> impl Iterator<Item = Contract> {
 }
 
 pub fn chain_of(expiries: &[Date], spot: f64, at: Timestamp) -> Chain {
-    let mut chain = Chain::new(SPY);
+    let mut chain = Chain::with_curve(SPY, pricing::chain::Curve { rate: 0.04, dividend_yield: 0.012 });
+    chain.hear_spot(spot);
     for contract in expiries.iter().flat_map(|e| contracts(*e)) {
         chain.quote(at, &contract, &model_quote(&contract, spot, at));
         chain.open_interest(&contract, 500);

@@ -289,6 +289,7 @@ fn write(
         label: Some(settings.label),
         calibration: trained.calibration.clone(),
         reference: Reference::fit(taught),
+        input: None,
         sha256: String::new(),
     };
     bundle::write(out_dir, &trained.fitted, manifest, &golden_rows(&last, settings.seed))
@@ -305,7 +306,7 @@ fn metrics(report: &TimeframeReport) -> BTreeMap<String, f64> {
         add(name, rows as f64);
     }
     add("rounds", f64::from(report.rounds));
-    add("says_base_rates_only", f64::from(u8::from(report.rounds == 0)));
+    add(Manifest::BASE_RATES_ONLY, f64::from(u8::from(report.rounds == 0)));
     for (name, rate) in
         ["base_rate_down", "base_rate_flat", "base_rate_up"].into_iter().zip(report.base_rates)
     {

@@ -2,7 +2,7 @@
 
 mod look;
 mod picture;
-mod source;
+pub(super) mod source;
 mod words;
 
 use crate::settings::{Settings, nearest};
@@ -27,7 +27,10 @@ pub fn run(args: &cli::Structure, options: &cli::Run) -> anyhow::Result<ExitCode
     };
     let symbol = super::features::parse_symbol(symbol)?;
     let scene = match &args.data {
-        Some(file) => source::recorded(file, symbol, args, &settings)?,
+        Some(file) => {
+            let when = source::When { day: args.day.as_deref(), at: args.at.as_deref() };
+            source::recorded(file, symbol, &when, &settings)?
+        }
         None => source::live(symbol, options, &settings)?,
     };
     let seen = look::at(structure, &scene, args);

@@ -1,21 +1,9 @@
-//! The strikes of an expiry that may be traded, with their volatilities and deltas: computed once a round for all
-//! structures that look, in batches, and only when one does. The memory is kept from round to round.
+//! The strikes of an expiry that may be traded, with their volatilities and deltas as the chain marks them: gathered once a
+//! round for all structures that look. The memory is kept from round to round.
 
 use super::{Aim, Settings, liquid_mid};
 use crate::chain::Chain;
 use market::{Contract, Date, Price, Right, Timestamp};
-use pricing::batch::{Columns, greeks_into};
-use pricing::european::Terms;
-use pricing::implied::implied_into;
-
-/// Contracts computed at once.
-const BATCH: usize = 256;
-const CALLS: [Right; BATCH] = [Right::Call; BATCH];
-const PUTS: [Right; BATCH] = [Right::Put; BATCH];
-
-/// A straddle at the money is worth this share of a standard deviation of the price: the mean of a normal variable's
-/// size.
-const STRADDLE_SHARE: f64 = 0.797_884_560_802_865_4;
 
 /// One strike that may be traded.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +11,7 @@ pub(super) struct Strike {
     pub contract: Contract,
     pub bid: Price,
     pub ask: Price,
-    /// NaN when its price has no volatility, or none was asked for.
+    /// NaN when its price has no volatility.
     pub vol: f64,
 }
 
@@ -33,17 +21,13 @@ struct Side {
     strikes: Vec<Strike>,
     dollars: Vec<f64>,
     mids: Vec<f64>,
-    vols: Vec<f64>,
     /// Without sign; NaN where there is no volatility.
     deltas: Vec<f64>,
-    /// True once volatilities and deltas are there.
-    marked: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Expiry {
     date: Date,
-    terms: Terms,
     calls: Side,
     puts: Side,
     /// The straddle at the money; taken when first asked for.
@@ -51,24 +35,16 @@ struct Expiry {
 }
 
 /// All expiries looked at in this round.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
     /// The first `used` are of this round, the rest is memory.
     expiries: Vec<Expiry>,
     used: usize,
-    columns: Columns,
-}
-
-impl Default for Tables {
-    fn default() -> Self {
-        Self { expiries: Vec::new(), used: 0, columns: Columns::missing(BATCH) }
-    }
 }
 
 /// One expiry's table.
 pub(super) struct Table<'a> {
     expiry: &'a mut Expiry,
-    columns: &'a mut Columns,
 }
 
 impl Tables {
@@ -78,30 +54,21 @@ impl Tables {
     }
 
     /// The table of an expiry, made when it is first asked for.
-    pub(super) fn of(
-        &mut self,
-        chain: &Chain,
-        date: Date,
-        years: f64,
-        spot: Price,
-        now: Timestamp,
-        settings: &Settings,
-    ) -> Table<'_> {
+    pub(super) fn of(&mut self, chain: &Chain, date: Date, now: Timestamp, settings: &Settings) -> Table<'_> {
         let place = self.expiries[..self.used].iter().position(|held| held.date == date);
         let place = place.unwrap_or_else(|| {
-            let terms = Terms::new(spot.dollars(), years, settings.rate, settings.dividend_yield);
             if self.used == self.expiries.len() {
                 let (calls, puts) = (Side::default(), Side::default());
-                self.expiries.push(Expiry { date, terms, calls, puts, expected_move: None });
+                self.expiries.push(Expiry { date, calls, puts, expected_move: None });
             }
             let held = &mut self.expiries[self.used];
-            (held.date, held.terms, held.expected_move) = (date, terms, None);
+            (held.date, held.expected_move) = (date, None);
             held.calls.fill(chain, date, Right::Call, now, settings);
             held.puts.fill(chain, date, Right::Put, now, settings);
             self.used += 1;
             self.used - 1
         });
-        Table { expiry: &mut self.expiries[place], columns: &mut self.columns }
+        Table { expiry: &mut self.expiries[place] }
     }
 }
 
@@ -110,46 +77,18 @@ impl Side {
         self.strikes.clear();
         self.dollars.clear();
         self.mids.clear();
-        self.marked = false;
-        for row in chain.strikes(expiry, right) {
+        self.deltas.clear();
+        for at in chain.rows_of(expiry, right) {
+            let row = &chain.listed()[at];
             let Some(mid) = liquid_mid(chain, row, now, settings) else { continue };
             let Some((Some(bid), Some(ask))) = row.quote.map(|(quote, _)| (quote.bid, quote.ask)) else {
                 continue;
             };
-            self.strikes.push(Strike {
-                contract: row.contract,
-                bid: bid.price,
-                ask: ask.price,
-                vol: f64::NAN,
-            });
+            let vol = chain.vol_of(at).unwrap_or(f64::NAN);
+            self.strikes.push(Strike { contract: row.contract, bid: bid.price, ask: ask.price, vol });
             self.dollars.push(row.contract.strike().dollars());
             self.mids.push(mid.dollars());
-        }
-    }
-
-    /// Volatilities and deltas of all strikes. `guess` is a volatility to start from.
-    fn mark(&mut self, right: Right, terms: &Terms, guess: f64, columns: &mut Columns) {
-        let n = self.strikes.len();
-        self.vols.clear();
-        self.deltas.clear();
-        self.vols.resize(n, guess);
-        self.deltas.resize(n, f64::NAN);
-        self.marked = true;
-        if !(terms.years > 0.0 && terms.spot > 0.0) {
-            self.vols.fill(f64::NAN);
-            return;
-        }
-        let rights = if right == Right::Call { &CALLS } else { &PUTS };
-        for from in (0..n).step_by(BATCH) {
-            let rows = from..(from + BATCH).min(n);
-            let (rights, dollars) = (&rights[..rows.len()], &self.dollars[rows.clone()]);
-            let vols = &mut self.vols[rows.clone()];
-            implied_into(terms, rights, dollars, &self.mids[rows.clone()], vols);
-            greeks_into(terms, rights, dollars, vols, columns, 0);
-            for (i, row) in rows.enumerate() {
-                self.deltas[row] = columns.delta[i].abs();
-                self.strikes[row].vol = self.vols[row];
-            }
+            self.deltas.push(chain.marks().delta[at].abs());
         }
     }
 }
@@ -157,7 +96,7 @@ impl Side {
 impl Table<'_> {
     /// The strike with the nearest delta, without sign.
     pub(super) fn by_delta(&mut self, right: Right, target: f64, tolerance: f64) -> Option<Strike> {
-        let side = self.marked(right);
+        let side = self.side(right);
         let mut best: Option<(f64, usize)> = None;
         for (i, delta) in side.deltas.iter().enumerate() {
             let off = (delta - target).abs();
@@ -170,8 +109,8 @@ impl Table<'_> {
     }
 
     /// The nearest strike that fits an aim; the lower of two equally near.
-    pub(super) fn by_strike(&mut self, right: Right, aim: &Aim, with_vol: bool) -> Option<Strike> {
-        let side = if with_vol { self.marked(right) } else { self.side(right) };
+    pub(super) fn by_strike(&mut self, right: Right, aim: &Aim) -> Option<Strike> {
+        let side = self.side(right);
         // Strikes rise: those that can fit lie side by side.
         let from = side.strikes.partition_point(|s| s.contract.strike() < aim.strike - aim.tolerance);
         let near =
@@ -205,19 +144,5 @@ impl Table<'_> {
             Right::Call => &mut self.expiry.calls,
             Right::Put => &mut self.expiry.puts,
         }
-    }
-
-    fn marked(&mut self, right: Right) -> &mut Side {
-        if !self.side(right).marked {
-            let terms = self.expiry.terms;
-            let straddle = self.expected_move(terms.spot).unwrap_or(f64::NAN);
-            let guess = straddle / (STRADDLE_SHARE * terms.spot * terms.root);
-            let side = match right {
-                Right::Call => &mut self.expiry.calls,
-                Right::Put => &mut self.expiry.puts,
-            };
-            side.mark(right, &terms, guess, self.columns);
-        }
-        self.side(right)
     }
 }

@@ -126,6 +126,7 @@ fn of_letter(letter: &Letter) -> String {
             note.forecast.agreement,
             note.spot
         ),
+        Letter::Shelf(letter) => crate::commands::models::words(letter),
         Letter::Predicted(_) | Letter::Scored(_) | Letter::Combined(_) | Letter::Drift(_) => of_model(letter),
         Letter::Propose(proposal) => format!("propose {}", of_proposal(proposal)),
         Letter::Decided(decision) => of_decision(decision),

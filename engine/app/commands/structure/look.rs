@@ -4,18 +4,16 @@ use super::source::Scene;
 use crate::cli;
 use market::contract::MULTIPLIER;
 use market::order::Holding;
-use market::session::{contract_close, year_fraction};
 use market::{Date, Instrument, Price, Right};
 use pricing::european::{Greeks, Terms, greeks};
-use pricing::forward::{Configured, Forward, Pair, imply};
+use pricing::forward::Source;
 use pricing::implied::implied;
 use pricing::legs::{self, Bound, holding_of};
 use pricing::outlook::{self, Outlook, outlook};
-use pricing::smile::SmilePoint;
 use pricing::structure::{Kind, Law, Lognormal, NakedRates, StructureLeg};
-use pricing::surface::{Slice, Surface};
+use pricing::surface::Slice;
 use strategy::Structure;
-use strategy::search::{Finder, Found, Picked, Shortfall, judged, liquid_mid};
+use strategy::search::{Finder, Found, Picked, Shortfall, judged};
 
 /// What one expiry gave.
 pub struct Seen {
@@ -45,6 +43,8 @@ pub struct Candidate {
     pub days: i32,
     /// The market of its first expiry.
     pub market: Market,
+    /// What its legs are valued with.
+    pub carry: Carry,
     /// What the arithmetic says.
     pub outlook: Outlook,
     /// The most it can lose at the price looked at, whatever day it is closed on.
@@ -60,7 +60,7 @@ pub struct Market {
     /// Spot, rate, yield and time.
     pub terms: Terms,
     /// Where the forward is from.
-    pub forward: Forward,
+    pub source: Source,
     /// The fitted smile; without one the law is lognormal at `atm_vol`.
     pub slice: Option<Slice>,
     /// Volatility at the forward.
@@ -111,7 +111,7 @@ fn candidate(
     let mut markets: Vec<(Date, Market)> = Vec::new();
     for date in dates() {
         if markets.iter().all(|(known, _)| *known != date) {
-            markets.push((date, market_of(scene, date)));
+            markets.push((date, market_of(scene, date)?));
         }
     }
     let of = |date: Date| markets.iter().find(|(known, _)| *known == date).map(|(_, market)| market);
@@ -119,15 +119,16 @@ fn candidate(
     let set: Vec<StructureLeg> = legs.iter().map(|leg| arithmetic(leg, of)).collect::<Option<_>>()?;
     let market = markets.iter().position(|(date, _)| *date == first).map(|i| markets.swap_remove(i).1)?;
     let law = market.law();
+    let carry = carry(&market, markets.iter().map(|(_, later)| later));
     let naked =
         if market::product::is_index(&scene.symbol) { NakedRates::BROAD_INDEX } else { NakedRates::STOCK };
     let outlook = outlook(
         &set,
         args.price,
         &outlook::Scene {
-            spot: scene.spot.dollars(),
-            rate: market.terms.rate,
-            dividend_yield: market.terms.dividend_yield,
+            spot: carry.spot,
+            rate: carry.rate,
+            dividend_yield: carry.dividend_yield,
             law: &*law,
             odds: args.odds.or(scene.odds),
             naked,
@@ -143,8 +144,34 @@ fn candidate(
         legs,
         set,
         market,
+        carry,
         outlook,
     })
+}
+
+/// Spot, rate and yield that agree with the forwards of a set's expiries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Carry {
+    /// Dollars a share.
+    pub spot: f64,
+    /// Decimal a year.
+    pub rate: f64,
+    /// Decimal a year.
+    pub dividend_yield: f64,
+}
+
+/// Over one expiry the spot as it is, with the yield that gives its forward. Over several, growth is what lies between the
+/// first and the last forward, and the spot what gives the first: a price told at four beside quotes of a quarter past
+/// would else be taken for a yield, and the later leg would be valued with it.
+fn carry<'m>(first: &Market, later: impl Iterator<Item = &'m Market>) -> Carry {
+    let Terms { spot, rate, dividend_yield, years, .. } = first.terms;
+    let Some(last) = later.reduce(|a, b| if b.terms.years > a.terms.years { b } else { a }) else {
+        return Carry { spot, rate, dividend_yield };
+    };
+    let (near, far) = (first.terms.forward(), last.terms.forward());
+    let growth = (far / near).ln() / (last.terms.years - years).max(1e-6);
+    let rate = last.terms.rate;
+    Carry { spot: near * (-growth * years).exp(), rate, dividend_yield: rate - growth }
 }
 
 fn leg_seen<'m>(found: &Found, of: impl Fn(Date) -> Option<&'m Market>) -> Option<LegSeen> {
@@ -174,67 +201,27 @@ fn arithmetic<'m>(leg: &LegSeen, of: impl Fn(Date) -> Option<&'m Market>) -> Opt
     Some(StructureLeg { kind, shares, bid: found.bid.dollars(), ask: found.ask.dollars() })
 }
 
-/// Forward by parity, smile by fit, from the quotes of one expiry.
-fn market_of(scene: &Scene, expiry: Date) -> Market {
-    let spot = scene.spot.dollars();
-    let some = market::Contract { root: scene.symbol, expiry, strike_mils: 1, right: Right::Call };
-    let close = contract_close(&some, expiry).unwrap_or_else(|| expiry.at_new_york(16 * 3600));
+/// What the marked chain and its surface know of one expiry.
+fn market_of(scene: &Scene, expiry: Date) -> Option<Market> {
+    let held = scene.chain.expiry_terms().iter().find(|e| e.date == expiry)?;
     // On the last minute of its life an option is still worth something: a minute keeps the arithmetic from 0 by 0.
-    let years = year_fraction(scene.now, close).max(1.0 / 525_600.0);
-    let configured = Configured {
-        spot,
-        years,
-        rate: scene.search.rate,
-        dividend_yield: scene.search.dividend_yield,
-        dividends_present: 0.0,
-    };
-    let forward = imply(&pairs(scene, expiry), &configured, &mut Vec::new());
-    let terms = forward.terms(spot, years);
-    let points = points(scene, expiry, &terms);
-    let mut surface = Surface::new();
-    let slice = surface.refit(&terms, &points).and_then(|_| surface.slices().first().copied());
-    let near = points.iter().min_by(|a, b| a.k.abs().total_cmp(&b.k.abs()));
-    let atm_vol = slice.map(|s| s.vol(terms.forward())).or(near.map(|p| p.vol)).unwrap_or(0.2);
-    Market { terms, forward, slice, atm_vol }
-}
-
-/// Strikes near the money at which both options are quoted.
-fn pairs(scene: &Scene, expiry: Date) -> Vec<Pair> {
-    let Scene { chain, spot, now, search, .. } = scene;
-    let puts = chain.strikes(expiry, Right::Put);
-    let pair = |call: &strategy::chain::Listed| {
-        let at = puts.binary_search_by_key(&call.contract.strike_mils, |p| p.contract.strike_mils).ok()?;
-        let put = puts.get(at)?;
-        let [call_mid, put_mid] = [call, put].map(|row| liquid_mid(chain, row, *now, search));
-        let spread = |row: &strategy::chain::Listed| row.quote.and_then(|(quote, _)| quote.spread());
-        let strike = call.contract.strike().dollars();
-        let near = (strike / spot.dollars() - 1.0).abs() < 0.1;
-        let difference = call_mid?.dollars() - put_mid?.dollars();
-        let uncertainty = (0.5 * (spread(call)?.dollars() + spread(put)?.dollars())).max(0.01);
-        near.then_some(Pair { strike, difference, uncertainty })
-    };
-    chain.strikes(expiry, Right::Call).iter().filter_map(pair).collect()
-}
-
-/// Volatilities of what is quoted out of the money.
-fn points(scene: &Scene, expiry: Date, terms: &Terms) -> Vec<SmilePoint> {
-    let Scene { chain, now, search, .. } = scene;
+    let years = held.terms.years.max(MINUTE_YEARS);
+    let terms = Terms::new(scene.spot.dollars(), years, held.curve.rate, held.curve.dividend_yield);
+    let same = |slice: &&Slice| (slice.terms.years - held.terms.years).abs() < MINUTE_YEARS;
+    let slice = scene.surface.slices().iter().find(same).copied();
     let forward = terms.forward();
-    let mut points = Vec::new();
-    for right in [Right::Put, Right::Call] {
-        for row in chain.strikes(expiry, right) {
-            let strike = row.contract.strike().dollars();
-            let is_out = (right == Right::Call) == (strike >= forward);
-            let quoted = liquid_mid(chain, row, *now, search).zip(row.quote.and_then(|(q, _)| q.spread()));
-            let Some((mid, spread)) = quoted.filter(|_| is_out) else { continue };
-            let Ok(vol) = implied(right, terms, strike, mid.dollars(), None) else { continue };
-            let vega = greeks(right, terms, strike, vol).vega.max(1e-6);
-            let half_spread = (0.5 * spread.dollars() / vega).max(1e-5);
-            points.push(SmilePoint { k: (strike / forward).ln(), vol, half_spread, weight: 1.0 });
-        }
-    }
-    points
+    let vol = |right| {
+        let rows = scene.chain.strikes(expiry, right).iter();
+        let known =
+            rows.filter_map(|row| Some((row.contract.strike().dollars(), scene.chain.vol(&row.contract)?)));
+        known.min_by(|a, b| (a.0 - forward).abs().total_cmp(&(b.0 - forward).abs())).map(|(_, vol)| vol)
+    };
+    let nearest = || vol(Right::Call).or(vol(Right::Put));
+    let atm_vol = slice.map(|s| s.vol(forward)).or_else(nearest)?;
+    Some(Market { terms, source: held.source, slice, atm_vol })
 }
+
+const MINUTE_YEARS: f64 = 1.0 / 525_600.0;
 
 /// Dollars a share of a whole set's dollars.
 pub fn a_share(dollars: f64) -> f64 {

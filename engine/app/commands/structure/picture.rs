@@ -26,19 +26,32 @@ pub fn draw(structure: &Structure, scene: &Scene, c: &Candidate) -> Result<Strin
 
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-fn fill(text: &mut String, structure: &Structure, scene: &Scene, c: &Candidate) -> Drawn {
-    let (spot, out) = (scene.spot.dollars(), &c.outlook);
-    let reach = reach(spot, c);
-    let spots =
-        || (0..=POINTS).map(move |i| reach.0 + (reach.1 - reach.0) * f64::from(i) / f64::from(POINTS));
-    let terms = &c.market.terms;
-    let cost = out.cost;
-    let now = |at: f64| value_at(&c.set, at, 0.0, terms.rate, terms.dividend_yield) - cost;
-    let then = |at: f64| out.profile.at(at);
-    let all = spots().flat_map(|at| [now(at), then(at)]);
+/// What is drawn: where, and both curves.
+struct Frame {
+    left: f64,
+    right: f64,
+    bottom: f64,
+    top: f64,
+    now: Vec<(f64, f64)>,
+    then: Vec<(f64, f64)>,
+}
+
+fn frame(spot: f64, c: &Candidate) -> Frame {
+    let (left, right) = reach(spot, c);
+    let spots = || (0..=POINTS).map(move |i| left + (right - left) * f64::from(i) / f64::from(POINTS));
+    let worth = |at: f64| value_at(&c.set, at, 0.0, c.carry.rate, c.carry.dividend_yield) - c.outlook.cost;
+    let now: Vec<(f64, f64)> = spots().map(|at| (at, worth(at))).collect();
+    let then = with_corners(c, spots(), |at| c.outlook.profile.at(at));
+    let all = now.iter().chain(&then).map(|(_, profit)| *profit);
     let (low, high) = all.fold((0.0f64, 0.0f64), |(low, high), y| (low.min(y), high.max(y)));
     let room = 0.08 * (high - low).max(1.0);
+    Frame { left, right, bottom: low - room, top: high + room, now, then }
+}
 
+fn fill(text: &mut String, structure: &Structure, scene: &Scene, c: &Candidate) -> Drawn {
+    let (spot, out) = (scene.spot.dollars(), &c.outlook);
+    let frame = frame(spot, c);
+    let Frame { left, right, bottom, top, .. } = frame;
     let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let title = format!("{} on {}, {} days", structure.name, scene.symbol, c.days);
@@ -47,49 +60,42 @@ fn fill(text: &mut String, structure: &Structure, scene: &Scene, c: &Candidate) 
         .margin(16)
         .x_label_area_size(48)
         .y_label_area_size(84)
-        .build_cartesian_2d(reach.0..reach.1, low - room..high + room)?;
+        .build_cartesian_2d(left..right, bottom..top)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .bold_line_style(RGBColor(228, 228, 228))
         .x_desc(format!("price of {}, dollars", scene.symbol))
         .y_desc("profit of one unit, dollars")
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| format!("{y:.0}"))
         .label_style((FONT, 14))
         .axis_desc_style((FONT, 15))
         .draw()?;
-    chart.draw_series(LineSeries::new([(reach.0, 0.0), (reach.1, 0.0)], BLACK.stroke_width(1)))?;
-    chart.draw_series(LineSeries::new(
-        [(spot, low - room), (spot, high + room)],
-        NOW.mix(0.5).stroke_width(1),
-    ))?;
-    let ends = if out.years + 1e-9 < c.set.iter().filter_map(|l| l.years()).fold(0.0, f64::max) {
-        "at the first expiry"
-    } else {
-        "at expiry"
-    };
-    for (name, color, line) in [
-        ("now", NOW, spots().map(|at| (at, now(at))).collect::<Vec<_>>()),
-        (ends, THEN, with_corners(c, spots(), then)),
-    ] {
+    chart.draw_series(LineSeries::new([(left, 0.0), (right, 0.0)], BLACK.stroke_width(1)))?;
+    chart.draw_series(LineSeries::new([(spot, bottom), (spot, top)], NOW.mix(0.5).stroke_width(1)))?;
+    let several = c.set.iter().filter_map(|l| l.years()).any(|years| years > out.years + 1e-9);
+    let ends = if several { "at the first expiry" } else { "at expiry" };
+    let rises = frame.then.first().map(|p| p.1) < frame.then.last().map(|p| p.1);
+    for (name, color, line) in [("now", NOW, frame.now), (ends, THEN, frame.then)] {
         chart
             .draw_series(LineSeries::new(line, color.stroke_width(2)))?
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
     }
-    let turns = out.breakevens.iter().copied().filter(|b| (reach.0..reach.1).contains(b));
+    let turns = out.breakevens.iter().copied().filter(|b| (left..right).contains(b));
     chart.draw_series(turns.map(|at| {
         EmptyElement::at((at, 0.0))
             + Circle::new((0, 0), 4, TURN.filled())
             + Text::new(format!("{at:.2}"), (6, -18), (FONT, 14).into_font().color(&TURN))
     }))?;
-    chart.draw_series([Text::new(
-        format!("spot {spot:.2}"),
-        (spot, high + room),
-        (FONT, 14).into_font().color(&NOW),
-    )])?;
+    let named = (FONT, 14).into_font().color(&NOW);
+    chart.draw_series([Text::new(format!("spot {spot:.2}"), (spot, top), named)])?;
+    // Where the curve at expiry is low there is room above it.
+    let corner = if rises { SeriesLabelPosition::UpperLeft } else { SeriesLabelPosition::UpperRight };
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(corner)
         .background_style(WHITE.mix(0.85))
         .border_style(RGBColor(200, 200, 200))
         .label_font((FONT, 14))

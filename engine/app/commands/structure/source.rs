@@ -1,4 +1,5 @@
-//! Where the chain comes from: the running engine, end-of-day chains, or LEAN's minutes.
+//! Where the chain comes from: the running engine, end-of-day chains, or LEAN's minutes. Wherever it comes from, it is
+//! marked by the code that marks it live.
 
 use crate::cli;
 use crate::settings::Settings;
@@ -6,9 +7,15 @@ use anyhow::{Context, bail};
 use history::eod_chain;
 use history::lean::{Day, EquityData, What};
 use live::look::Seen;
-use market::quote::{MarketEvent, Timeframe};
-use market::{Date, Instrument, Price, Symbol, Timestamp, product};
+use market::quote::{Level, MarketEvent, Quote, Timeframe};
+use market::time::MINUTE;
+use market::{Contract, Date, Instrument, Price, Symbol, Timestamp, product};
+use pricing::chain::Curve;
+use pricing::chain::terms::Liquidity;
+use pricing::surface::Surface;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use strategy::marking::{self, Marking};
 use strategy::{Chain, search};
 
 /// A chain at a moment, with what it is looked at with.
@@ -17,6 +24,8 @@ pub struct Scene {
     pub symbol: Symbol,
     /// The contracts with their quotes.
     pub chain: Chain,
+    /// Its volatility surface.
+    pub surface: Surface,
     /// Price of the underlying.
     pub spot: Price,
     /// When.
@@ -44,21 +53,34 @@ pub fn live(symbol: Symbol, options: &cli::Run, settings: &Settings) -> anyhow::
     }
     let seen: Seen = serde_json::from_str(&answer)
         .context("the engine's answer is not understood: is it of this version?")?;
-    let mut chain = Chain::new(symbol);
+    let Some(spot) = seen.spot else {
+        bail!("the engine has heard no price of {symbol} yet; ask again in a moment")
+    };
+    let mut chain = empty(symbol, settings);
     for row in &seen.rows {
         if let Some((quote, heard)) = row.quote {
+            chain.hear_spot(row.quoted_spot.unwrap_or(f64::NAN));
             chain.quote(heard, &row.contract, &quote);
         }
+        chain.traded(&row.contract, row.volume);
         if let Some(contracts) = row.open_interest {
             chain.open_interest(&row.contract, contracts);
         }
     }
-    let Some(spot) = seen.spot else {
-        bail!("the engine has heard no price of {symbol} yet; ask again in a moment")
-    };
+    // The engine's own rates first: parity goes on from them.
+    chain.hear_spot(spot.dollars());
+    chain.remark(seen.at);
+    let expiries: Vec<Date> = chain.expiries().collect();
+    for (date, rate, dividend_yield) in &seen.curves {
+        if let Ok(at) = expiries.binary_search(date) {
+            chain.set_curve(at, Curve { rate: *rate, dividend_yield: *dividend_yield });
+        }
+    }
+    let surface = looked_over(&mut chain, spot, seen.at, settings.strategy.marking);
     Ok(Scene {
         symbol,
         chain,
+        surface,
         spot,
         now: seen.at,
         odds: seen.odds.map(|odds| odds.map(f64::from)),
@@ -72,14 +94,17 @@ pub fn live(symbol: Symbol, options: &cli::Run, settings: &Settings) -> anyhow::
 ///
 /// # Errors
 /// What is wrong with it, with its place.
-pub fn recorded(
-    file: &Path,
-    symbol: Symbol,
-    args: &cli::Structure,
-    settings: &Settings,
-) -> anyhow::Result<Scene> {
+pub fn recorded(file: &Path, symbol: Symbol, when: &When<'_>, settings: &Settings) -> anyhow::Result<Scene> {
     let is_zip = file.extension().is_some_and(|extension| extension == "zip");
-    let (chain, spot, now) = if is_zip { minutes(file, symbol, args)? } else { closing(file, symbol, args)? };
+    let empty = empty(symbol, settings);
+    let (mut chain, spot, now) =
+        if is_zip { minutes(file, empty, when)? } else { closing(file, empty, when)? };
+    let marking = marking::Settings {
+        // Minutes are written when a quote changes: an old one still stands.
+        liquidity: Liquidity { age_max_ns: i64::MAX, ..settings.strategy.marking.liquidity },
+        ..settings.strategy.marking
+    };
+    let surface = looked_over(&mut chain, spot, now, marking);
     let search::Settings { open_interest_min, .. } = settings.strategy.search;
     let told = chain.expiries().any(|e| {
         [market::Right::Call, market::Right::Put]
@@ -87,7 +112,6 @@ pub fn recorded(
             .any(|right| chain.strikes(e, right).iter().any(|row| row.open_interest.is_some()))
     });
     let search = search::Settings {
-        // Minutes are written when a quote changes: an old one still stands.
         age_max_ns: i64::MAX / 2,
         open_interest_min: if told { open_interest_min } else { 0 },
         ..settings.strategy.search
@@ -95,6 +119,7 @@ pub fn recorded(
     Ok(Scene {
         symbol,
         chain,
+        surface,
         spot,
         now,
         odds: None,
@@ -106,9 +131,30 @@ pub fn recorded(
 
 type Loaded = (Chain, Price, Timestamp);
 
-fn closing(file: &Path, symbol: Symbol, args: &cli::Structure) -> anyhow::Result<Loaded> {
+/// Which of a file's moments is looked at.
+pub struct When<'a> {
+    /// The day, `YYYY-MM-DD`; the last without it.
+    pub day: Option<&'a str>,
+    /// The time of that day, `HH:MM`, where the file holds more than its end.
+    pub at: Option<&'a str>,
+}
+
+fn empty(symbol: Symbol, settings: &Settings) -> Chain {
+    let search::Settings { rate, dividend_yield, .. } = settings.strategy.search;
+    Chain::with_curve(symbol, Curve { rate, dividend_yield })
+}
+
+fn looked_over(chain: &mut Chain, spot: Price, now: Timestamp, settings: marking::Settings) -> Surface {
+    let mut marking = Marking::new(settings);
+    chain.hear_spot(spot.dollars());
+    marking.look_over(chain, now);
+    marking.surface().clone()
+}
+
+fn closing(file: &Path, mut chain: Chain, when: &When<'_>) -> anyhow::Result<Loaded> {
+    let symbol = chain.symbol();
     let days = eod_chain::read(file)?;
-    let wanted: Option<Date> = match &args.day {
+    let wanted: Option<Date> = match when.day {
         Some(text) => {
             Some(text.parse().map_err(|_| anyhow::anyhow!("`{text}` is no date: write YYYY-MM-DD"))?)
         }
@@ -132,12 +178,13 @@ fn closing(file: &Path, symbol: Symbol, args: &cli::Structure) -> anyhow::Result
     let Some(spot) = day.spot else {
         bail!("{}: the price of {} is neither in it nor beside it", file.display(), day.underlying);
     };
-    let mut chain = Chain::new(symbol);
+    chain.hear_spot(spot.dollars());
     for row in day.rows.iter().filter(|row| row.contract.root == symbol) {
         chain.quote(day.at, &row.contract, &row.quote);
         if let Some(contracts) = row.open_interest {
             chain.open_interest(&row.contract, contracts);
         }
+        chain.traded(&row.contract, u32::try_from(row.volume).unwrap_or(u32::MAX));
     }
     Ok((chain, spot, day.at))
 }
@@ -155,7 +202,8 @@ fn of_layout(file: &Path) -> Option<(PathBuf, Date)> {
     is_options.then(|| class.parent().map(|root| (root.to_path_buf(), date)))?
 }
 
-fn minutes(file: &Path, symbol: Symbol, args: &cli::Structure) -> anyhow::Result<Loaded> {
+fn minutes(file: &Path, mut chain: Chain, when: &When<'_>) -> anyhow::Result<Loaded> {
+    let symbol = chain.symbol();
     let Some((root, date)) = of_layout(file) else {
         bail!(
             "{}: not one of LEAN's option minutes in its folders \
@@ -163,7 +211,7 @@ fn minutes(file: &Path, symbol: Symbol, args: &cli::Structure) -> anyhow::Result
             file.display()
         );
     };
-    let until = date.at_new_york(clock(args.at.as_deref().unwrap_or("15:30"))?);
+    let until = date.at_new_york(clock(when.at.unwrap_or("15:30"))?);
     let what = What { equity: EquityData::Bars, options: true };
     let mut events = Day::load(&root, symbol, date, what)?.events;
     if product::is_index(&symbol)
@@ -175,23 +223,50 @@ fn minutes(file: &Path, symbol: Symbol, args: &cli::Structure) -> anyhow::Result
         events.extend(day.events);
         events.sort_by_key(|event| event.at);
     }
-    let mut chain = Chain::new(symbol);
-    let mut spot = None;
+    let mut spot: Option<Price> = None;
+    let mut sides = Sides::default();
     for stamped in events.iter().take_while(|event| event.at <= until) {
         match stamped.event {
             MarketEvent::Quote(Instrument::Option(contract), quote) => {
-                chain.quote(stamped.at, &contract, &quote);
+                chain.quote(stamped.at, &contract, &sides.completed(contract, quote));
             }
+            MarketEvent::Trade(Instrument::Option(contract), trade) => chain.traded(&contract, trade.size),
             MarketEvent::OpenInterest(open) => chain.open_interest(&open.contract, open.contracts),
             MarketEvent::Quote(Instrument::Stock(_), quote) => spot = quote.mid().or(spot),
             MarketEvent::Bar { timeframe: Timeframe::Min1, bar, .. } => spot = Some(bar.close),
             _ => {}
+        }
+        if let Some(spot) = spot {
+            chain.hear_spot(spot.dollars());
         }
     }
     let Some(spot) = spot else {
         bail!("{}: no price of the underlying is recorded before {until}; give a later --at", file.display());
     };
     Ok((chain, spot, until))
+}
+
+/// The newest level of either side of every contract, and when it was told.
+#[derive(Default)]
+struct Sides(BTreeMap<Contract, [Option<(Level, Timestamp)>; 2]>);
+
+/// LEAN leaves a side out of a minute in which it did not change, as well as when it is gone: for this long it still stands.
+const SIDE_STANDS_NS: i64 = 10 * MINUTE;
+
+impl Sides {
+    /// The quote with a side that was left out as it stood.
+    fn completed(&mut self, contract: Contract, quote: Quote) -> Quote {
+        let held = self.0.entry(contract).or_default();
+        for (side, told) in held.iter_mut().zip([quote.bid, quote.ask]) {
+            if let Some(level) = told {
+                *side = Some((level, quote.at));
+            }
+        }
+        let [bid, ask] = held.map(|side| {
+            side.filter(|(_, told)| quote.at.since(*told) <= SIDE_STANDS_NS).map(|(level, _)| level)
+        });
+        Quote { bid, ask, ..quote }
+    }
 }
 
 /// `HH:MM` in seconds after midnight.

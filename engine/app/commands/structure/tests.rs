@@ -23,7 +23,8 @@ fn data(file: &str) -> Option<PathBuf> {
 fn shown(name: &str, symbol: &str, file: &Path, args: cli::Structure) -> (String, Vec<look::Seen>) {
     let settings = shipped();
     let structure = named(name, &settings).expect("shipped");
-    let scene = source::recorded(file, symbol.parse().expect("a symbol"), &args, &settings)
+    let when = source::When { day: args.day.as_deref(), at: args.at.as_deref() };
+    let scene = source::recorded(file, symbol.parse().expect("a symbol"), &when, &settings)
         .unwrap_or_else(|e| panic!("{e:#}"));
     let seen = look::at(structure, &scene, &args);
     let text = words::page(structure, &scene, &seen, &args);
@@ -96,7 +97,8 @@ fn the_picture_shows_both_curves_and_the_breakevens() {
     for name in ["iron_condor", "call_calendar", "long_straddle", "covered_call"] {
         let args = cli::Structure::default();
         let symbol = "XYZ".parse().expect("a symbol");
-        let scene = source::recorded(&file, symbol, &args, &settings).unwrap_or_else(|e| panic!("{e:#}"));
+        let when = source::When { day: None, at: None };
+        let scene = source::recorded(&file, symbol, &when, &settings).unwrap_or_else(|e| panic!("{e:#}"));
         let structure = named(name, &settings).expect("shipped");
         let seen = look::at(structure, &scene, &args);
         let first = seen[0].candidate.as_ref().expect("found");
@@ -114,16 +116,15 @@ fn mistakes_teach() {
     assert!(said("iron_condr").contains("did you mean `iron_condor`?"));
     assert!(said("zzz").contains("there are: bull_put_spread, "));
     let (_folder, file) = written();
-    let fault = |symbol: &str, args: cli::Structure| {
+    let fault = |file: &Path, symbol: &str, day: Option<&str>| {
         let symbol = symbol.parse().expect("a symbol");
-        source::recorded(&file, symbol, &args, &settings).map(|_| ()).expect_err("a fault").to_string()
+        let when = source::When { day, at: None };
+        source::recorded(file, symbol, &when, &settings).map(|_| ()).expect_err("a fault").to_string()
     };
-    assert!(fault("SPY", cli::Structure::default()).contains("holds no options of SPY; it has XYZ"));
-    let day = |text: &str| cli::Structure { day: Some(text.into()), ..cli::Structure::default() };
-    assert!(fault("XYZ", day("2026-01-01")).contains("its days are 2026-07-16 to 2026-07-16"));
-    assert!(fault("XYZ", day("soon")).contains("write YYYY-MM-DD"));
-    let zip = source::recorded(Path::new("x.zip"), "GOOG".parse().expect("a symbol"), &day("x"), &settings);
-    assert!(zip.map(|_| ()).expect_err("a fault").to_string().contains("option/usa/minute"));
+    assert!(fault(&file, "SPY", None).contains("holds no options of SPY; it has XYZ"));
+    assert!(fault(&file, "XYZ", Some("2026-01-01")).contains("its days are 2026-07-16 to 2026-07-16"));
+    assert!(fault(&file, "XYZ", Some("soon")).contains("write YYYY-MM-DD"));
+    assert!(fault(Path::new("x.zip"), "GOOG", None).contains("option/usa/minute"));
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn shortfall(structure: &Structure, missing: Shortfall) -> String {
 
 fn describe(text: &mut String, c: &Candidate, scene: &Scene, args: &cli::Structure) {
     let out = &c.outlook;
-    let source = match c.forward().source {
+    let source = match c.market.source {
         Source::Parity | Source::ParityForward => "by parity",
         Source::Configured => "as configured",
     };
@@ -213,11 +213,5 @@ fn bound(b: Bound) -> String {
     match b {
         Bound::Limited(money) => format!("{:.2}", money.dollars()),
         Bound::Unlimited => "unlimited".into(),
-    }
-}
-
-impl Candidate {
-    fn forward(&self) -> &pricing::forward::Forward {
-        &self.market.forward
     }
 }

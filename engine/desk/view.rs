@@ -52,8 +52,6 @@ pub struct Counts {
     pub settled: u64,
     /// Times a feed was lost or mute.
     pub feed_losses: u64,
-    /// Times drift was told of.
-    pub drifts: u64,
 }
 
 /// One line worth showing.
@@ -183,7 +181,6 @@ impl View {
                 self.tell(at, Severity::Warning, format!("command {command:?}"))
             }
             Letter::Alert(note) => self.fold_alert(note),
-            Letter::Drift(_) => self.counts.drifts += 1,
             _ => {}
         }
     }

@@ -79,3 +79,56 @@ impl Seat for ShelfSeat {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forecast::notes::ModelNote;
+    use forecast::shelf::notes::{BundleNote, ShelfCommand, Step};
+    use forecast::shelf::settings::Settings;
+    use market::Label;
+    use market::quote::Timeframe;
+
+    fn bundle(version: &str, digest: u64) -> BundleNote {
+        let (name, version) = (Label::literal("m"), version.parse().expect("a version"));
+        BundleNote {
+            model: ModelNote { timeframe: Timeframe::Min5, name, version, digest },
+            horizon_bars: 3,
+            rule: None,
+            executor: Label::literal("dense"),
+            answer_ns: 1,
+            at: Timestamp::MIN,
+        }
+    }
+
+    fn hear(seat: &mut ShelfSeat, letter: ShelfLetter) -> Outbox {
+        let mut out = Outbox::new();
+        seat.hear(Timestamp::MIN, &Letter::Shelf(letter), &mut out);
+        out
+    }
+
+    #[test]
+    fn every_symbol_is_told_whom_to_ask_and_the_record_why() {
+        let symbols = vec![Symbol::literal("SPY"), Symbol::literal("QQQ")];
+        let mut seat = ShelfSeat::new(Shelf::new(Settings::SHIPPED), symbols.clone());
+        let (old, new) = (bundle("1", 1), bundle("2", 2));
+        assert!(hear(&mut seat, ShelfLetter::Brought(old)).is_empty(), "not before all are told");
+        let out = hear(&mut seat, ShelfLetter::Open);
+        let told = |letter: &Letter| {
+            symbols.iter().all(|s| out.contains(&(Address::Underlying(*s), letter.clone())))
+        };
+        assert!(told(&Letter::Model(old.model)), "{out:?}");
+        assert!(
+            matches!(out.last(), Some((Address::Record, Letter::Shelf(ShelfLetter::Step(n)))) if n.step == Step::Seated)
+        );
+        let out = hear(&mut seat, ShelfLetter::Brought(new));
+        assert_eq!(out[0], (Address::Underlying(symbols[0]), Letter::Shelf(ShelfLetter::Shadow(new.model))));
+        let (name, version) = (new.model.name, new.model.version);
+        let out = hear(&mut seat, ShelfLetter::Asked(ShelfCommand::Promote { name, version }));
+        let letters: Vec<&Letter> = out.iter().map(|(_, letter)| letter).collect();
+        assert!(letters.contains(&&Letter::Model(new.model)), "{letters:?}");
+        assert!(letters.contains(&&Letter::Shelf(ShelfLetter::Shadow(old.model))), "the predecessor goes on");
+        let again = hear(&mut seat, ShelfLetter::TellAgain);
+        assert_eq!(again.len(), 4, "two models, two symbols: {again:?}");
+    }
+}

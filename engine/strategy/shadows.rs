@@ -87,3 +87,100 @@ impl Shadow {
         Some((papers.label?, papers.horizon_bars))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forecast::papers::Reads;
+    use forecast::{Documented, LabelRule, Papers, PlanFault};
+    use market::quote::Timeframe;
+    use market::{Label, Symbol, Timestamp};
+    use std::sync::Arc;
+
+    /// Answers with the row's first number, or not at all when that is negative.
+    struct First;
+
+    impl Plan for First {
+        fn predict(&mut self, row: &[f32], out: &mut [f32; 3]) -> Result<(), PlanFault> {
+            *out = [row[0], 1.0 - row[0], 0.0];
+            if row[0] < 0.0 { Err(PlanFault::Run) } else { Ok(()) }
+        }
+    }
+
+    const RULE: LabelRule = LabelRule::Horizon { threshold_atr: 0.3 };
+
+    fn note(name: &str, timeframe: Timeframe) -> ModelNote {
+        let (name, version) = (name.parse().expect("a name"), Label::literal("1"));
+        ModelNote { timeframe, name, version, digest: 3 }
+    }
+
+    fn plan() -> Box<dyn Plan> {
+        let papers = Papers {
+            reads: Reads::Row,
+            label: Some(RULE),
+            horizon_bars: 7,
+            calibration: None,
+            reference: None,
+            hull: None,
+        };
+        Box::new(Documented::new(Box::new(First), Arc::new(papers)))
+    }
+
+    fn incumbent(timeframe: Timeframe) -> Prediction {
+        let at = Timestamp::from_seconds(60);
+        Prediction {
+            model: note("incumbent", timeframe),
+            symbol: Symbol::literal("SPY"),
+            at,
+            bar: Timestamp::from_seconds(0),
+            close: 500.0,
+            atr: 1.5,
+            odds: Odds::EVEN,
+            rule: RULE,
+            horizon_bars: 7,
+        }
+    }
+
+    fn asked(shadows: &mut Shadows) -> Vec<Prediction> {
+        let mut told = Vec::new();
+        shadows.ask(|prediction| told.push(prediction));
+        told
+    }
+
+    #[test]
+    fn a_shadow_answers_once_at_a_close_about_the_incumbents_row() {
+        let mut shadows = Shadows::default();
+        let (one, other) = (note("one", Timeframe::Min1), note("other", Timeframe::Min5));
+        assert!(shadows.add(one, plan()).is_none() && shadows.add(other, plan()).is_none());
+        assert!(shadows.has(&one) && asked(&mut shadows).is_empty(), "no close yet");
+        let mut row = [0.0; FEATURES];
+        row[0] = 0.25;
+        shadows.bar_closed(&incumbent(Timeframe::Min1), &row);
+        let told = asked(&mut shadows);
+        let wanted =
+            Prediction { model: one, odds: Odds::from_row([0.25, 0.75, 0.0]), ..incumbent(Timeframe::Min1) };
+        assert_eq!(told, [wanted]);
+        assert!(asked(&mut shadows).is_empty(), "once");
+        assert!(shadows.remove(&one).is_some() && shadows.remove(&one).is_none());
+        shadows.bar_closed(&incumbent(Timeframe::Min1), &row);
+        assert!(asked(&mut shadows).is_empty(), "dismissed");
+    }
+
+    #[test]
+    fn one_that_fails_again_and_again_is_not_asked_and_there_is_room_for_so_many() {
+        let mut shadows = Shadows::default();
+        for n in 0..SHADOWS_MAX {
+            assert!(shadows.add(note(&format!("m{n}"), Timeframe::Min1), plan()).is_none());
+        }
+        assert!(shadows.add(note("late", Timeframe::Min1), plan()).is_some(), "given back");
+        let mut row = [0.0; FEATURES];
+        row[0] = -1.0;
+        for _ in 0..FAULTS_MAX {
+            shadows.bar_closed(&incumbent(Timeframe::Min1), &row);
+            assert!(asked(&mut shadows).is_empty());
+        }
+        row[0] = 0.5;
+        shadows.bar_closed(&incumbent(Timeframe::Min1), &row);
+        assert!(asked(&mut shadows).is_empty(), "given up");
+    }
+}

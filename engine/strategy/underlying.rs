@@ -2,7 +2,7 @@
 //! opened and closed. It decides and does nothing; time comes in with each call.
 
 use crate::chain::Chain;
-use crate::entry::{self, Blocked, Views};
+use crate::entry::{self, Blocked};
 use crate::exit;
 use crate::forecasts::Forecasts;
 use crate::held::{Closing, Positions};
@@ -12,7 +12,7 @@ use crate::panel::Panel;
 use crate::said::Said;
 use crate::search::{self, Candidate, Finder, Shortfall};
 use crate::stages::{NoStages, Stage, StageClock};
-use crate::structures::{Structure, View};
+use crate::structures::Structure;
 use forecast::notes::ModelNote;
 use forecast::{Ensemble, Forecast, Plan, Prediction, Scored};
 use indicators::{Analysis, Closed};

@@ -57,30 +57,30 @@ pub struct Blocks {
     moments: u32,
     newest: i64,
     sum: f64,
-    taken: u32,
+    summed: u32,
     means: Spread,
-    all: u32,
+    taken: u32,
 }
 
 impl Blocks {
     /// Blocks for forecasts that look this many moments ahead.
     pub fn new(horizon: u32) -> Self {
         let length = (HORIZONS * horizon).max(MOMENTS_MIN);
-        Self { length, moments: 0, newest: i64::MIN, sum: 0.0, taken: 0, means: Spread::default(), all: 0 }
+        Self { length, moments: 0, newest: i64::MIN, sum: 0.0, summed: 0, means: Spread::default(), taken: 0 }
     }
 
     /// Takes a number of a moment; several symbols have the same. What comes late counts for the block of now.
     pub fn push(&mut self, moment: i64, x: f64) {
         if moment > self.newest {
             if self.moments == self.length {
-                self.means.push(self.sum / f64::from(self.taken));
-                (self.moments, self.sum, self.taken) = (0, 0.0, 0);
+                self.means.push(self.sum / f64::from(self.summed));
+                (self.moments, self.sum, self.summed) = (0, 0.0, 0);
             }
             (self.newest, self.moments) = (moment, self.moments + 1);
         }
         self.sum += x;
+        self.summed += 1;
         self.taken += 1;
-        self.all += 1;
     }
 
     /// Means of the full blocks.
@@ -90,7 +90,7 @@ impl Blocks {
 
     /// Numbers taken.
     pub const fn taken(&self) -> u32 {
-        self.all
+        self.taken
     }
 }
 

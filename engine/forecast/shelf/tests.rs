@@ -80,7 +80,7 @@ impl Market {
     fn minute(&mut self, models: &[(ModelNote, Answer)]) -> Vec<Scored> {
         self.minute += 1;
         let mut told = Vec::new();
-        for s in 0..SYMBOLS.len() {
+        for (s, name) in SYMBOLS.iter().enumerate() {
             if (self.minute + s as i64).rem_euclid(i64::from(HORIZON)) == 0 {
                 let lean = self.draw() - 0.5;
                 self.truth[s] = [1.0 / 3.0 + 0.4 * lean, 1.0 / 3.0, 1.0 / 3.0 - 0.4 * lean];
@@ -97,7 +97,7 @@ impl Market {
                 let at = Timestamp::from_seconds(60 * self.minute + s as i64);
                 told.push(Scored {
                     model: *model,
-                    symbol: SYMBOLS[s].parse::<Symbol>().expect("a symbol"),
+                    symbol: name.parse::<Symbol>().expect("a symbol"),
                     at,
                     due: at,
                     odds: Odds::from_row(odds),

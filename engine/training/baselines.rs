@@ -117,12 +117,12 @@ fn logistic(train: &[&Example]) -> Option<Baseline> {
 /// `None` where no column varies.
 fn clearest(train: &[&Example]) -> Option<(usize, f64, f64)> {
     let weight = |e: &&Example| f64::from(e.weight);
-    let total: f64 = train.iter().map(|e| weight(e)).sum();
+    let total: f64 = train.iter().map(weight).sum();
     let of = |feature: usize| {
         let mut sums = [(0.0, 0.0); CLASSES];
         let mut squares = 0.0;
         for e in train {
-            let (x, w) = (f64::from(e.row[feature]), weight(&e));
+            let (x, w) = (f64::from(e.row[feature]), weight(e));
             sums[e.class] = (sums[e.class].0 + w * x, sums[e.class].1 + w);
             squares += w * x * x;
         }

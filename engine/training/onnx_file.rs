@@ -196,8 +196,8 @@ mod tests {
             let graph = forecast::read::read(&file).expect("our own file");
             let program = Program::compile(&graph, Instructions::Widest).expect("compiles");
             let mut kernel = Kernel::new(Arc::new(program));
-            for n in 0..500 {
-                let row = if n % 2 == 0 { drawn(&mut chance) } else { examples[n].row };
+            for (n, example) in examples.iter().take(500).enumerate() {
+                let row = if n % 2 == 0 { drawn(&mut chance) } else { example.row };
                 let asked = fitted.scaling().map_or(row, |scaling| scaling.apply(&row));
                 let mut said = [0.0; CLASSES];
                 kernel.predict(&asked, &mut said).expect("odds");

@@ -68,20 +68,28 @@ fn best_possible(examples: &[Example], report: &TimeframeReport, truth: Truth) -
     skill(&test.iter().map(say).collect::<Vec<_>>(), 1).expect("some").value
 }
 
+/// Both learners race on a planted signal; the one it was made for wins, within a tenth of what can be reached.
+fn finds(truth: Truth, wins: Learner) {
+    let examples = examples(40_000, truth, 11);
+    let settings = Settings { trials: 4, ..told(&[Learner::Trees, Learner::Network]) };
+    let (report, _) = learn(Timeframe::Min1, &examples, &settings);
+    let best = best_possible(&examples, &report, truth);
+    let found = report.test.as_ref().expect("tested").skill;
+    println!("{}: {found} of {best:.4}, calibration {}", report.params, report.calibration);
+    assert!((0.05..0.3).contains(&best), "planted {best}");
+    assert!(report.has_skill(), "{found} of {best:.4}");
+    assert!(found.value > 0.9 * best, "{found} of {best:.4}");
+    assert_eq!(report.params.learner(), wins);
+}
+
 #[test]
-fn a_planted_signal_is_found_within_a_tenth_of_the_best_possible() {
-    for (truth, wins) in [(smooth as Truth, Learner::Network), (stepped as Truth, Learner::Trees)] {
-        let examples = examples(40_000, truth, 11);
-        let settings = Settings { trials: 4, ..told(&[Learner::Trees, Learner::Network]) };
-        let (report, _) = learn(Timeframe::Min1, &examples, &settings);
-        let best = best_possible(&examples, &report, truth);
-        let found = report.test.as_ref().expect("tested").skill;
-        println!("{}: {found} of {best:.4}, calibration {}", report.params, report.calibration);
-        assert!((0.05..0.3).contains(&best), "planted {best}");
-        assert!(report.has_skill(), "{found} of {best:.4}");
-        assert!(found.value > 0.9 * best, "{found} of {best:.4}");
-        assert_eq!(report.params.learner(), wins);
-    }
+fn a_smooth_signal_is_found_within_a_tenth_of_the_best_possible() {
+    finds(smooth, Learner::Network);
+}
+
+#[test]
+fn a_stepped_signal_is_found_within_a_tenth_of_the_best_possible() {
+    finds(stepped, Learner::Trees);
 }
 
 #[test]

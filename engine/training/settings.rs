@@ -39,6 +39,8 @@ pub struct Settings {
     pub bounds: Bounds,
     /// True when models without proven skill are reported and not written.
     pub only_skilled: bool,
+    /// Timeframes worked at at the same time; the result is the same.
+    pub threads: usize,
     /// Where the histories come from, in words, for the manifest: `simulated market, seed 7: not the market`.
     pub source: String,
 }

@@ -24,6 +24,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rows of input and answer shipped with each model.
 pub const GOLDEN_ROWS: usize = 16;
@@ -82,7 +83,34 @@ pub fn train(histories: &[History], settings: &Settings, out_dir: &Path) -> Resu
         }
         Ok(report)
     };
-    Ok(Report { models: settings.timeframes.iter().map(one).collect::<Result<_, _>>()? })
+    Ok(Report { models: spread(&settings.timeframes, settings.threads, &one)? })
+}
+
+/// One result a timeframe, in their order, worked at by some threads: each takes the next that nobody has.
+fn spread(
+    timeframes: &[Timeframe],
+    threads: usize,
+    one: &(dyn Fn(&Timeframe) -> Result<TimeframeReport, Fault> + Sync),
+) -> Result<Vec<TimeframeReport>, Fault> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            timeframes.get(place).map(|timeframe| (place, timeframe))
+        });
+        mine.map(|(place, timeframe)| (place, one(timeframe))).collect::<Vec<_>>()
+    };
+    let mut done = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..threads.clamp(1, timeframes.len().max(1))).map(|_| scope.spawn(work)).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        workers.into_iter().flat_map(join).collect::<Vec<(usize, Result<TimeframeReport, Fault>)>>()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What goes into a bundle.
@@ -185,7 +213,6 @@ fn of_test(last: &Fold<'_>, trained: &Trained, seed: u64, horizon: usize) -> Opt
     let raw = judged(&last.test, base, |e| trained.fitted.odds(&e.row));
     let bent = |odds| calibrated(trained.calibration.as_ref(), odds);
     let own: Vec<Judged> = raw.iter().map(|j| Judged { odds: bent(j.odds), ..*j }).collect();
-    let taught: Vec<&Example> = last.train.iter().chain(&last.stop).copied().collect();
     let naive = |baseline: &Baseline| {
         let said = judged(&last.test, base, |e| baseline.odds(&e.row));
         Some((baseline.name(), scores(&said)?.0, skill(&said, horizon)))
@@ -197,7 +224,7 @@ fn of_test(last: &Fold<'_>, trained: &Trained, seed: u64, horizon: usize) -> Opt
         tested: last.tested()?,
         scores: scores(&own)?.0,
         skill: skill(&own, horizon)?,
-        baselines: baselines(&taught).iter().map(naive).collect::<Option<_>>()?,
+        baselines: baselines(&last.train).iter().map(naive).collect::<Option<_>>()?,
         reliability: std::array::from_fn(|class| [&before, &after].map(|pairs| reliability(pairs, class))),
         gains: (gained > 0.0).then(|| trained.fitted.gains.map(|gain| gain / gained)),
         permutation: permutation(&last.test, |row| trained.odds(row), seed),
@@ -376,6 +403,7 @@ pub(crate) mod tests {
             stop_share: 0.15,
             bounds: BOUNDS,
             only_skilled: false,
+            threads: 2,
             source: "made up for a test: not the market".into(),
         }
     }
@@ -418,7 +446,8 @@ pub(crate) mod tests {
         let (one, two) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
         let settings = Settings { learners: vec![Learner::Network, Learner::Trees], ..settings() };
         let report = train(&histories, &settings, one.path()).expect("trains");
-        train(&histories, &settings, two.path()).expect("trains again");
+        // On another number of threads.
+        train(&histories, &Settings { threads: 1, ..settings }, two.path()).expect("trains again");
         assert_eq!(report.models.len(), Timeframe::COUNT);
         for model in &report.models {
             let folder = model.folder.as_deref().expect("written");

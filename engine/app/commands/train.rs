@@ -158,6 +158,12 @@ fn training_settings(args: &cli::Train, source: &str) -> anyhow::Result<training
         stop_share: 0.15,
         bounds: Bounds { rows_min: 400, rows_max: args.rows_max },
         only_skilled: args.only_skilled,
+        // What works in the background leaves the other processors alone.
+        threads: if args.background {
+            1
+        } else {
+            std::thread::available_parallelism().map_or(1, |n| n.get())
+        },
         source: source.to_string(),
     };
     let faults = told.faults();

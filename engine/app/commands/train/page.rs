@@ -45,7 +45,9 @@ pub fn page(report: &training::Report, source: &str) -> anyhow::Result<String> {
                 page.push_str(&curve(name, &test.reliability[class])?);
             }
             page.push_str("</div>\n");
-            page.push_str(&features(test));
+            if model.rounds > 0 {
+                page.push_str(&features(test));
+            }
         }
     }
     page.push_str("</body></html>\n");

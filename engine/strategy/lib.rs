@@ -14,6 +14,7 @@ pub mod marking;
 pub mod panel;
 pub mod said;
 pub mod search;
+pub mod signs;
 pub mod stages;
 pub mod structures;
 pub mod underlying;

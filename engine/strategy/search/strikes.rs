@@ -54,13 +54,7 @@ impl Tables {
     }
 
     /// The table of an expiry, made when it is first asked for.
-    pub(super) fn of(
-        &mut self,
-        chain: &Chain,
-        date: Date,
-        now: Timestamp,
-        settings: &Settings,
-    ) -> Table<'_> {
+    pub(super) fn of(&mut self, chain: &Chain, date: Date, now: Timestamp, settings: &Settings) -> Table<'_> {
         let place = self.expiries[..self.used].iter().position(|held| held.date == date);
         let place = place.unwrap_or_else(|| {
             if self.used == self.expiries.len() {

@@ -9,10 +9,10 @@ use history::lean::{Day, EquityData, What};
 use live::look::Seen;
 use market::quote::{MarketEvent, Timeframe};
 use market::{Date, Instrument, Price, Symbol, Timestamp, product};
-use std::path::{Path, PathBuf};
 use pricing::chain::Curve;
 use pricing::chain::terms::Liquidity;
 use pricing::surface::Surface;
+use std::path::{Path, PathBuf};
 use strategy::marking::{self, Marking};
 use strategy::{Chain, search};
 
@@ -92,12 +92,7 @@ pub fn live(symbol: Symbol, options: &cli::Run, settings: &Settings) -> anyhow::
 ///
 /// # Errors
 /// What is wrong with it, with its place.
-pub fn recorded(
-    file: &Path,
-    symbol: Symbol,
-    when: &When<'_>,
-    settings: &Settings,
-) -> anyhow::Result<Scene> {
+pub fn recorded(file: &Path, symbol: Symbol, when: &When<'_>, settings: &Settings) -> anyhow::Result<Scene> {
     let is_zip = file.extension().is_some_and(|extension| extension == "zip");
     let empty = empty(symbol, settings);
     let (mut chain, spot, now) =
@@ -140,6 +135,18 @@ pub struct When<'a> {
     pub day: Option<&'a str>,
     /// The time of that day, `HH:MM`, where the file holds more than its end.
     pub at: Option<&'a str>,
+}
+
+impl<'a> From<&'a cli::Structure> for When<'a> {
+    fn from(args: &'a cli::Structure) -> Self {
+        Self { day: args.day.as_deref(), at: args.at.as_deref() }
+    }
+}
+
+impl<'a> From<&'a cli::Chain> for When<'a> {
+    fn from(args: &'a cli::Chain) -> Self {
+        Self { day: args.day.as_deref(), at: args.at.as_deref() }
+    }
 }
 
 fn empty(symbol: Symbol, settings: &Settings) -> Chain {

@@ -23,7 +23,7 @@ fn data(file: &str) -> Option<PathBuf> {
 fn shown(name: &str, symbol: &str, file: &Path, args: cli::Structure) -> (String, Vec<look::Seen>) {
     let settings = shipped();
     let structure = named(name, &settings).expect("shipped");
-    let scene = source::recorded(file, symbol.parse().expect("a symbol"), &args, &settings)
+    let scene = source::recorded(file, symbol.parse().expect("a symbol"), &(&args).into(), &settings)
         .unwrap_or_else(|e| panic!("{e:#}"));
     let seen = look::at(structure, &scene, &args);
     let text = words::page(structure, &scene, &seen, &args);
@@ -31,7 +31,7 @@ fn shown(name: &str, symbol: &str, file: &Path, args: cli::Structure) -> (String
 }
 
 /// A chain of a fortnight of strikes by the formula, as a file.
-fn written() -> (tempfile::TempDir, PathBuf) {
+pub fn written() -> (tempfile::TempDir, PathBuf) {
     use pricing::european::{Terms, greeks};
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("xyz.csv");
@@ -96,7 +96,8 @@ fn the_picture_shows_both_curves_and_the_breakevens() {
     for name in ["iron_condor", "call_calendar", "long_straddle", "covered_call"] {
         let args = cli::Structure::default();
         let symbol = "XYZ".parse().expect("a symbol");
-        let scene = source::recorded(&file, symbol, &args, &settings).unwrap_or_else(|e| panic!("{e:#}"));
+        let scene =
+            source::recorded(&file, symbol, &(&args).into(), &settings).unwrap_or_else(|e| panic!("{e:#}"));
         let structure = named(name, &settings).expect("shipped");
         let seen = look::at(structure, &scene, &args);
         let first = seen[0].candidate.as_ref().expect("found");
@@ -116,13 +117,21 @@ fn mistakes_teach() {
     let (_folder, file) = written();
     let fault = |symbol: &str, args: cli::Structure| {
         let symbol = symbol.parse().expect("a symbol");
-        source::recorded(&file, symbol, &args, &settings).map(|_| ()).expect_err("a fault").to_string()
+        source::recorded(&file, symbol, &(&args).into(), &settings)
+            .map(|_| ())
+            .expect_err("a fault")
+            .to_string()
     };
     assert!(fault("SPY", cli::Structure::default()).contains("holds no options of SPY; it has XYZ"));
     let day = |text: &str| cli::Structure { day: Some(text.into()), ..cli::Structure::default() };
     assert!(fault("XYZ", day("2026-01-01")).contains("its days are 2026-07-16 to 2026-07-16"));
     assert!(fault("XYZ", day("soon")).contains("write YYYY-MM-DD"));
-    let zip = source::recorded(Path::new("x.zip"), "GOOG".parse().expect("a symbol"), &day("x"), &settings);
+    let zip = source::recorded(
+        Path::new("x.zip"),
+        "GOOG".parse().expect("a symbol"),
+        &(&day("x")).into(),
+        &settings,
+    );
     assert!(zip.map(|_| ()).expect_err("a fault").to_string().contains("option/usa/minute"));
 }
 
@@ -155,8 +164,8 @@ fn recorded_chains_of_spy_and_spx() {
 #[test]
 fn recorded_minutes_of_goog() {
     let Some(file) = data("lean/option/usa/minute/goog/20151224_quote_american.zip") else { return };
-    let args = cli::Structure { at: Some("11:30".into()), any_spread: true, ..cli::Structure::default() };
+    let args = cli::Structure { at: Some("10:30".into()), any_spread: true, ..cli::Structure::default() };
     let (text, seen) = shown("bull_put_spread", "GOOG", &file, args);
     assert!(seen.iter().any(|s| s.candidate.is_ok()), "{text}");
-    assert!(text.contains("2015-12-24 11:30 New York"), "{text}");
+    assert!(text.contains("2015-12-24 10:30 New York"), "{text}");
 }

@@ -8,6 +8,7 @@ mod replayed;
 mod restarted;
 mod sharded;
 mod steered;
+mod structured;
 mod traded;
 mod venue_dies;
 mod wrong_input;

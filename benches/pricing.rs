@@ -1,12 +1,15 @@
 //! What option mathematics costs, beside `implied-vol` and QuantLib on the same machine in the same run. QuantLib runs
 //! in a small Python child that times itself; without it the ratios are left out and a line says so.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use market::{Contract, Date, Right, Symbol};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use market::quote::{Level, Quote};
+use market::{Contract, Date, Price, Right, Symbol, Timestamp};
 use pricing::american::Exercise;
 use pricing::batch::{Columns, greeks_into};
 use pricing::boundary::Method;
-use pricing::chain::{Chain, Liquidity, RowQuote};
+use pricing::chain::terms::{Liquidity, ParityRoom};
+use pricing::chain::{Chain, Curve};
 use pricing::dividends::{CashCurve, CashOption, Dividend, Resolution};
 use pricing::european::{Terms, greeks};
 use pricing::implied::{implied, implied_into};
@@ -163,50 +166,101 @@ fn american(c: &mut Criterion) {
     group.finish();
 }
 
+const FILTER: Liquidity = Liquidity {
+    relative_spread_max: 0.5,
+    size_min: 1,
+    open_interest_min: 0,
+    volume_min: 0,
+    age_max_ns: i64::MAX,
+};
+
+fn mid_quote(value: f64, at: Timestamp) -> Quote {
+    let level = |dollars: f64| {
+        let price = Price::nearest(dollars).filter(|p| *p > Price::ZERO)?;
+        Some(Level { price, size: 20 })
+    };
+    Quote { bid: level(value - 0.02), ask: level(value + 0.02), at }
+}
+
+/// 2,000 contracts in ten expiries, all quoted, forwards and boundaries found.
+fn full_chain(root: Symbol, now: Timestamp) -> (Chain, Vec<(Contract, Quote)>) {
+    let today = now.new_york().0;
+    let mut chain = Chain::with_curve(root, Curve { rate: 0.04, dividend_yield: 0.012 });
+    chain.hear_spot(560.0);
+    let mut quotes = Vec::new();
+    for (week, i, right) in (1..=10)
+        .flat_map(|w| (0..100u32).flat_map(move |i| [Right::Call, Right::Put].map(|right| (w, i, right))))
+    {
+        let expiry = today.plus(14 * week);
+        let c = Contract { root, expiry, strike_mils: (460 + 2 * i) * 1000, right };
+        let years = f64::from(expiry.days_since(today)) / 365.0;
+        let strike = c.strike().dollars();
+        let vol = 0.18 - 0.3 * (strike / 560.0f64).ln();
+        let value = greeks(right, &Terms::new(560.0, years, 0.04, 0.012), strike, vol).price;
+        // What is worth less than its exercise is nobody's quote.
+        let sign = if right == Right::Call { 1.0 } else { -1.0 };
+        let value = value.max(sign * (560.0 - strike) + 0.05);
+        chain.quote(now, &c, &mid_quote(value, now));
+        quotes.push((c, mid_quote(value, now)));
+    }
+    let mut room = ParityRoom::default();
+    for expiry in (0..10).cycle().take(30) {
+        chain.imply_terms(expiry, now, &FILTER, &mut room);
+        for right in [Right::Call, Right::Put] {
+            chain.solve_boundaries(expiry, right);
+        }
+        chain.settle(expiry);
+    }
+    (chain, quotes)
+}
+
 fn chain_and_surface(c: &mut Criterion) {
     let mut group = c.benchmark_group("chain");
-    let today = Date::literal(2026, 3, 2);
-    let years = |date: Date| f64::from(date.days_since(today)) / 365.0;
-    let contract = |week: i32, i: u32, right| Contract {
-        root: Symbol::literal("SPY"),
-        expiry: today.plus(14 * week),
-        strike_mils: (460 + 2 * i) * 1000,
-        right,
-    };
-    let all = (1..=10).flat_map(|w| (0..100).flat_map(move |i| [Right::Call, Right::Put].map(|r| (w, i, r))));
-    let contracts = all.map(|(w, i, r)| contract(w, i, r)).collect();
-    let mut chain = Chain::new(contracts, |date| Terms::new(560.0, years(date), 0.04, 0.012));
-    let quote = |chain: &Chain, row: usize, at_ns| {
-        let c = chain.contract(row);
-        let strike = c.strike().dollars();
-        let vol = 0.18 - 0.3 * (strike / 560.0).ln();
-        let value = greeks(c.right, &Terms::new(560.0, years(c.expiry), 0.04, 0.012), strike, vol).price;
-        RowQuote { bid: Some(value - 0.02), ask: Some(value + 0.02), bid_size: 20, ask_size: 20, at_ns }
-    };
-    for row in 0..chain.len() {
-        let first = quote(&chain, row, 0);
-        chain.update(row, first);
+    let now = Date::literal(2026, 3, 3).at_new_york(11 * 3600);
+    for (name, root) in [("European", Symbol::literal("SPXW")), ("American", Symbol::literal("SPY"))] {
+        let (mut chain, quotes) = full_chain(root, now);
+        let mut up = false;
+        group.bench_function(format!("2,000 {name} contracts re-marked after a move"), |b| {
+            b.iter(|| {
+                up = !up;
+                chain.hear_spot(black_box(if up { 560.4 } else { 560.0 }));
+                chain.remark(now);
+            });
+        });
+        chain.hear_spot(560.0);
+        chain.remark(now);
+        let mut at = 0;
+        group.bench_function(format!("one {name} quote"), |b| {
+            b.iter(|| {
+                at = (at + 7) % quotes.len();
+                chain.quote(now, &quotes[at].0, black_box(&quotes[at].1))
+            });
+        });
+        let mut room = ParityRoom::default();
+        group.bench_function(format!("terms of an expiry, 200 {name} rows settled"), |b| {
+            b.iter(|| chain.imply_terms(3, now, &FILTER, &mut room));
+        });
     }
-    let mut up = false;
-    group.bench_function("2,000 contracts re-marked after a move", |b| {
+    // The baseline: every contract of the chain inverted and valued one by one, cold.
+    let (chain, quotes) = full_chain(Symbol::literal("SPXW"), now);
+    group.bench_function("2,000 contracts, implied-vol and Greeks one by one", |b| {
         b.iter(|| {
-            up = !up;
-            chain.move_spot(black_box(if up { 561.0 } else { 560.0 }));
+            let one = |(c, q): &(Contract, Quote)| {
+                let e = chain.expiry_terms().iter().find(|e| e.date == c.expiry)?;
+                let vol = implied(c.right, &e.terms, c.strike().dollars(), q.mid()?.dollars(), None).ok()?;
+                Some(greeks(c.right, &e.terms, c.strike().dollars(), vol).delta)
+            };
+            black_box(&quotes).iter().filter_map(one).sum::<f64>()
         });
     });
-    chain.move_spot(560.0);
-    let again = quote(&chain, 500, 1);
-    group.bench_function("one quote", |b| b.iter(|| chain.update(500, black_box(again))));
-    let filter = Liquidity {
-        relative_spread_max: 0.5,
-        size_min: 1,
-        open_interest_min: 0,
-        volume_min: 0,
-        age_max_ns: 10,
-    };
+    smiles(&mut group, &chain, now);
+    group.finish();
+}
+
+fn smiles(group: &mut BenchmarkGroup<'_, WallTime>, chain: &Chain, now: Timestamp) {
     let mut points = Vec::new();
-    chain.smile_points(3, 1, &filter, &mut points);
-    let years = chain.expiries()[3].terms.years;
+    chain.smile_points(3, now, &FILTER, &mut points);
+    let years = chain.expiry_terms()[3].terms.years;
     if let Some(last) = fit(&points, years, None, None) {
         points.iter_mut().enumerate().for_each(|(i, p)| p.vol += 0.001 * ((i % 7) as f64 - 2.0) / 3.0);
         group.bench_function(BenchmarkId::new("smile refit, points", points.len()), |b| {
@@ -216,7 +270,6 @@ fn chain_and_surface(c: &mut Criterion) {
             b.iter(|| fit(black_box(&points), years, None, None));
         });
     }
-    group.finish();
 }
 
 /// QuantLib on the same contracts: nanoseconds each of its closed form with five Greeks, its implied volatility, its

@@ -10,9 +10,10 @@ use market::quote::{Level, MarketEvent, Quote, Timeframe};
 use market::time::{MS, SECOND};
 use market::{Date, Instrument, Label, Money, Price, Right, Symbol, Timestamp};
 use portfolio::notes::PositionNote;
+use pricing::chain::terms::Liquidity;
 use std::hint::black_box;
-use strategy::structures::{Days, LegTemplate, Pick, Structure, View};
-use strategy::{Settings, Underlying, entry, exit, search};
+use strategy::structures::{Days, Expiry, Holds, LegTemplate, Pick, Structure, View, Width};
+use strategy::{Settings, Underlying, entry, exit, marking, search};
 
 const SPY: Symbol = Symbol::literal("SPY");
 const EXPIRIES: [Date; 6] = [
@@ -35,10 +36,16 @@ impl Plan for Free {
 }
 
 fn structure() -> Structure {
-    let leg = |name, side, pick| LegTemplate { name, side, right: Right::Put, ratio: 1, pick };
+    let leg = |name, side, pick| LegTemplate {
+        name,
+        side,
+        ratio: 1,
+        holds: Holds::Option { right: Right::Put, expiry: Expiry::Shared, pick },
+    };
     let short = Label::literal("short");
     Structure {
         name: Label::literal("bull_put_spread"),
+        description: String::new(),
         view: View::Bullish,
         days: Days { min: 20, target: 32, max: 50 },
         // Out of reach: every search goes all the way and finds nothing, every time.
@@ -50,8 +57,10 @@ fn structure() -> Structure {
                 Side::Buy,
                 Pick::Width {
                     from: short,
-                    dollars: Price::from_cents(-500),
-                    tolerance: Price::from_cents(100),
+                    by: Width::Dollars {
+                        dollars: Price::from_cents(-500),
+                        tolerance: Price::from_cents(100),
+                    },
                 },
             ),
         ],
@@ -89,6 +98,17 @@ fn settings(search_every_ns: i64, positions_max: usize) -> Settings {
             open_interest_min: 0,
             rate: 0.04,
             dividend_yield: 0.012,
+        },
+        marking: marking::Settings {
+            remark_every_ns: 100 * MS,
+            refit_every_ns: 20 * SECOND,
+            liquidity: Liquidity {
+                relative_spread_max: 0.5,
+                size_min: 1,
+                open_interest_min: 0,
+                volume_min: 0,
+                age_max_ns: 90 * SECOND,
+            },
         },
         spot_age_max_ns: SECOND,
         mark_every_ns: 5 * SECOND,

@@ -68,7 +68,20 @@ pub enum Command {
     Paper(Run),
     /// Run a recorded day through sockets and engine: underlying, options, early close, expiry.
     Replay(Replay),
-    /// Train the ten models from simulated history and write them into the models folder.
+    /// Train models and write them into the models folder, with an honest account of what they are worth.
+    #[command(
+        long_about = "Train models and write them into the models folder, with an honest account of what they are worth.\n\n\
+        Bars become feature rows by the function that runs live; what then happened, within a horizon, is what is \
+        learnt. Parameters are searched on walk-forward folds, purged and embargoed; odds are calibrated on what was said \
+        out of fold; the newest fifth of the time is the last test, which nothing was chosen by. What is not better \
+        than the base rates out of fold, beyond doubt, says the base rates (docs/training.md).\n\n\
+        Without options it simulates markets nobody trades in and trains ten small networks: a few minutes.",
+        after_help = "Examples:\n  \
+        wingspread train --version 3                                 ten models from simulated markets\n  \
+        wingspread train --data spy.csv.gz --symbol SPY --timeframe 5min --learner both --trials 8 --report spy.html\n  \
+        wingspread train --data …/daily/aapl.zip --data …/daily/spy.zip --timeframe 1day --label barriers\n  \
+        wingspread train --from journal --only-skilled --version 20261122 what the engine itself recorded"
+    )]
     Train(Train),
     /// Write what the engine would have seen of recorded data, row by row, as Parquet.
     #[command(
@@ -121,6 +134,24 @@ pub enum Command {
     Tell(Tell),
     /// Run only the embedded market, for an engine (or an SDK) of yours to connect to.
     Venue(Venue),
+    /// Show what a structure would pick: legs, prices, what it gains and loses, odds, Greeks, margin; or list all structures.
+    #[command(
+        long_about = "Show what a structure of config/structures.yaml would pick for a symbol, from the running engine's chain \
+        or from recorded data: legs, net price at mid and at the far side (natural), the most it gains and loses, breakevens, \
+        probability of profit and of touching a short strike, expected profit, Greeks, and margin under Regulation T and under \
+        the broker's rule. One candidate an expiry, the nearest to the structure's target first. Without a name it lists all.\n\n\
+        Odds are those of the volatility surface fitted to the chain, and, where a forecast is known (the engine's, or --odds), \
+        of the surface's law with its thirds weighted by the forecast (docs/options.md). Structures that the broker cannot trade \
+        as one order are shown all the same, with the reason.\n\n\
+        --data takes end-of-day chains (.csv, .csv.gz) and LEAN's option minute zips in their folders.",
+        after_help = "Examples:\n  \
+        wingspread structure\n  \
+        wingspread structure iron_condor SPY\n  \
+        wingspread structure call_calendar SPY --svg calendar.svg\n  \
+        wingspread structure jade_lizard SPY --data data/chains_eod/spy_2026/SPY_2026-07-22.csv.gz --odds 0.2,0.5,0.3\n  \
+        wingspread structure bull_put_spread GOOG --data …/lean/option/usa/minute/goog/20151224_quote_american.zip --at 11:30"
+    )]
+    Structure(Structure),
     /// List, show and judge the models of the folder; promote, roll back or pin them in the running engine.
     #[command(
         long_about = "The models: what lies in the folder, which speaks for each timeframe, which are tried beside it, and \
@@ -137,11 +168,72 @@ pub enum Command {
         wingspread models pin 5min                  nobody is moved until `unpin`"
     )]
     Models(Models),
-    /// Print the JSON Schema of the settings file, for editors.
-    Schema,
     /// Look at one bundle in this process, confined. The engine starts this by itself.
     #[command(hide = true)]
     VetModel(VetModel),
+    /// Print the JSON Schema of the settings file, or of the structures, for editors.
+    Schema(Schema),
+}
+
+/// Options of `structure`.
+#[derive(Args, Debug, Default)]
+pub struct Structure {
+    /// Its name; without one all are listed.
+    pub name: Option<String>,
+    /// The underlying (or the options' root, such as SPXW).
+    pub symbol: Option<String>,
+    /// Recorded data in place of the running engine.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// The day, of a file that holds several; the last by default.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// New York time up to which minutes are played [default: 15:30].
+    #[arg(long, value_name = "HH:MM")]
+    pub at: Option<String>,
+    /// A forecast's odds of down, flat and up, such as 0.2,0.3,0.5.
+    #[arg(long, value_name = "D,F,U", value_parser = odds)]
+    pub odds: Option<[f64; 3]>,
+    /// The net price looked at, between mid (0) and natural (1).
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub price: f64,
+    /// Take quotes however wide, and whatever their open interest.
+    #[arg(long)]
+    pub any_spread: bool,
+    /// Draw profit and loss, now and at expiry, of the first candidate.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// Reads three odds that add up to about one.
+fn odds(text: &str) -> Result<[f64; 3], String> {
+    let read: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let odds = read.and_then(|list| <[f64; 3]>::try_from(list).ok());
+    odds.filter(|o| o.iter().all(|p| (0.0..=1.0).contains(p)) && (o.iter().sum::<f64>() - 1.0).abs() < 0.02)
+        .ok_or_else(|| "write down, flat and up, which add up to 1: 0.2,0.3,0.5".into())
+}
+
+/// Reads a share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let read = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    read.ok_or_else(|| "write a number from 0 (mid) to 1 (natural)".into())
+}
+
+/// Options of `schema`.
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// Of which file.
+    #[arg(default_value = "settings")]
+    pub of: SchemaOf,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// `config/wingspread.yaml`.
+    Settings,
+    /// `config/structures.yaml`.
+    Structures,
 }
 
 /// Options of `models`.
@@ -328,18 +420,92 @@ pub enum Resolution {
 /// Options of `train`.
 #[derive(Args, Debug)]
 pub struct Train {
+    /// Where the bars come from [default: simulated, or files when --data is given].
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<From>,
+    /// Recorded data, as `features` takes it: a file, or a folder of them. May be given more than once, for several
+    /// symbols too.
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// The symbol, where the data's path does not name it.
+    #[arg(long)]
+    pub symbol: Option<String>,
     /// Where the bundles go: NAME/VERSION/{model.onnx, manifest.yaml, golden.json}.
     #[arg(long, value_name = "FOLDER", default_value = "models")]
     pub out: PathBuf,
-    /// Seed of the simulated history and of the training.
-    #[arg(long, default_value_t = 20_261_122)]
-    pub seed: u64,
+    /// Models are called PREFIX-TIMEFRAME [default: sim for simulated history, own otherwise].
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
     /// Version written into the manifests; an existing version is never overwritten.
     #[arg(long, default_value = "1")]
     pub version: String,
+    /// Only this timeframe (1min to 1year); may be given more than once. All ten by default.
+    #[arg(long, value_name = "NAME", value_parser = timeframe)]
+    pub timeframe: Vec<Timeframe>,
+    /// Who learns. Of both, the one that does better on the folds is written.
+    #[arg(long, value_enum, default_value = "network")]
+    pub learner: LearnerKind,
+    /// How classes are decided: by the close at the end of the horizon, or by the barrier touched first.
+    #[arg(long, value_enum, default_value = "horizon")]
+    pub label: LabelKind,
+    /// Parameters tried by each learner; half of them are dropped after each fold.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub trials: usize,
+    /// Walk-forward folds.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub folds: usize,
+    /// Most rows a learner is shown at once; beyond it as many are drawn by lot.
+    #[arg(long, value_name = "NUMBER", default_value_t = 200_000)]
+    pub rows_max: usize,
+    /// Write only models that are better than the base rates beyond doubt.
+    #[arg(long)]
+    pub only_skilled: bool,
+    /// Work at the lowest priority and end with whoever started this.
+    #[arg(long)]
+    pub background: bool,
+    /// Most memory to take, in bytes [default: no limit].
+    #[arg(long, value_name = "BYTES")]
+    pub memory_max: Option<u64>,
+    /// Write an account of folds, calibration, features and baselines as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Seed of the simulated history and of the training.
+    #[arg(long, default_value_t = 20_261_122)]
+    pub seed: u64,
     /// Simulated sessions of minute history a symbol.
     #[arg(long, default_value_t = 60)]
     pub sessions: u32,
+}
+
+/// Where `train` takes its bars from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum From {
+    /// Markets of the simulated exchange.
+    Simulated,
+    /// Recorded data (--data).
+    Files,
+    /// The engine's own record (--journal).
+    Journal,
+}
+
+/// Who learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LearnerKind {
+    /// Gradient-boosted trees.
+    Trees,
+    /// A small dense network.
+    Network,
+    /// Both.
+    Both,
+}
+
+/// How classes are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabelKind {
+    /// By the close at the end of the horizon.
+    Horizon,
+    /// By the first of two barriers touched, or the end of the horizon.
+    Barriers,
 }
 
 /// Options of `features`.

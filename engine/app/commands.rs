@@ -8,6 +8,7 @@ pub mod models;
 pub mod rerun;
 pub mod schema;
 pub mod scores;
+pub mod structure;
 pub mod tell;
 pub mod train;
 pub mod vet_model;

@@ -1,5 +1,6 @@
 //! The program: command line, settings, checks and the wiring of rooms.
 
+pub mod adaptive;
 pub mod cli;
 pub mod commands;
 pub mod confine;
@@ -33,9 +34,10 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Latency(args)) => commands::latency::run(args, run),
         Some(Command::Rerun(args)) => commands::rerun::run(args, run),
         Some(Command::Tell(args)) => commands::tell::run(args, run),
+        Some(Command::Structure(args)) => commands::structure::run(args, run),
+        Some(Command::Schema(asked)) => commands::schema::run(asked),
         Some(Command::Models(args)) => commands::models::run(args, run),
         Some(Command::VetModel(args)) => commands::vet_model::run(args),
-        Some(Command::Schema) => commands::schema::run(),
         Some(Command::Check(args)) => commands::check::run(args, run),
         Some(Command::Venue(args)) => venue_alone::serve(args, run),
     }

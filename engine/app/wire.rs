@@ -1,6 +1,7 @@
 //! Who is built with what. A start is one straight line: journal (which recovers), venue, what the venue knows, seats
 //! brought back, trading thread, office, control room, and only then the feeds.
 
+use crate::adaptive::Adaptive;
 use crate::place::{Place, Time};
 use crate::seats;
 use crate::settings::Settings;
@@ -36,6 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use strategy::Structure;
 
 /// Letters that may wait for the control room: some seconds of a busy desk.
 const VIEW_LETTERS: usize = 16_384;
@@ -88,6 +90,7 @@ pub struct Engine {
     keeper: std::thread::JoinHandle<()>,
     asks: tokio::sync::mpsc::UnboundedSender<office::Ask>,
     place: Place,
+    tutor: Adaptive,
 }
 
 /// Starts the engine; it trades when this returns.
@@ -160,9 +163,23 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     }
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
-    let opening = Some(greeting.account);
-    let run = run.run();
-    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, keeper, asks, place })
+    let (opening, run) = (Some(greeting.account), run.run());
+    let tutor = Adaptive::new(settings, &folder);
+    Ok(Engine {
+        room,
+        run,
+        opening,
+        stop,
+        started_in,
+        clock,
+        trading,
+        journal,
+        office,
+        keeper,
+        asks,
+        place,
+        tutor,
+    })
 }
 
 /// Orders of earlier runs that may still work, and whether they open a position.
@@ -194,6 +211,13 @@ impl Engine {
         self.clock.now()
     }
 
+    /// Looks after the training beside it; never waits.
+    pub fn look_after_training(&mut self) {
+        if let Some(tell) = self.tutor.look(self.clock.now(), self.room.view.counts.drifts) {
+            self.room.tell(tell);
+        }
+    }
+
     /// The embedded market, when there is one.
     pub fn venue(&mut self) -> Option<&mut venue::Venue> {
         self.place.venue.as_mut()
@@ -213,7 +237,9 @@ impl Engine {
             self.room.round();
         }
         self.room.gather();
-        let Self { room, trading, journal, office, keeper, asks, place, clock, .. } = self;
+        let Self { room, trading, journal, office, keeper, asks, place, clock, tutor, .. } = self;
+        // Its child ends with it.
+        drop(tutor);
         trading.end();
         drop(asks);
         // The office ends when its lines do; a panic there has told its reason.
@@ -330,13 +356,16 @@ fn tell_recovery(recovered: &journal::Recovered, restored: &Restored, say: &mut 
 /// What to listen to follows from what the structures ask for.
 fn wish(settings: &Settings) -> Wish {
     let structures = &settings.strategy.structures;
-    let min = structures.iter().map(|s| s.days.min).min().unwrap_or(0);
-    let max = structures.iter().map(|s| s.days.max).max().unwrap_or(60);
+    let min = structures.iter().map(|s| s.span().min).min().unwrap_or(0);
+    let max = structures.iter().map(|s| s.span().max).max().unwrap_or(60);
     let target = structures.first().map_or(30, |s| s.days.target);
+    let of_legs = |s: &Structure| (0..s.legs.len()).filter_map(|leg| s.days_of(leg)).map(|d| d.target).max();
+    let later = structures.iter().filter(|s| s.has_many_expiries()).filter_map(of_legs).max();
     Wish {
         dte_min: min,
         dte_max: max,
         dte_target: target,
+        dte_later: later,
         expiries_max: settings.feed.expiries_max,
         contracts_max: settings.feed.option_quotes_max / settings.symbols.len().max(1),
     }
@@ -594,6 +623,8 @@ fn lines(
     Lines {
         letters: letters.clone(),
         floors: addresses.floors.clone(),
+        alerts: addresses.alerts.clone(),
+        looks: addresses.looks.clone(),
         shelf: addresses.shelf.clone(),
         command_to,
         clock: clock.clone(),

@@ -2,7 +2,8 @@
 //! counts and remembers; it decides nothing, and nothing that decides reads it.
 
 use crate::letter::{Address, Envelope, Letter};
-use forecast::notes::Drift;
+use forecast::Scored;
+use forecast::notes::{Drift, DriftNote};
 use forecast::shelf::notes::{ShelfLetter, ShelfNote, Step};
 use market::alert::{AlertNote, Severity};
 use market::feed::FeedState;
@@ -110,22 +111,8 @@ impl View {
                 self.spots.insert(note.symbol, note.spot);
             }
             // What a seat is told again at a start was counted when it was new.
-            Letter::Scored(scored) if envelope.to == Address::Record => {
-                self.counts.scored += 1;
-                self.counts.right += u64::from(scored.is_right());
-                self.losses += scored.brier();
-            }
-            Letter::Drift(note) => {
-                self.counts.drifts += 1;
-                let what = match note.drift {
-                    Drift::Features { feature, moved, .. } => {
-                        format!("{moved} features moved, most {feature}")
-                    }
-                    Drift::Loss { before, since } => format!("Brier rose from {before:.2} to {since:.2}"),
-                };
-                let text = format!("{} {} on {}: {what}", note.model.name, note.model.version, note.symbol);
-                self.tell(at, Severity::Warning, text);
-            }
+            Letter::Scored(scored) if envelope.to == Address::Record => self.fold_scored(scored),
+            Letter::Drift(note) => self.fold_drift(at, note),
             Letter::Propose(proposal) => self.fold_proposal(at, proposal),
             Letter::Decided(decision) => self.fold_decision(at, decision),
             Letter::Request(request) => self.fold_request(at, request),
@@ -198,6 +185,22 @@ impl View {
             MarketEvent::Bar { .. } => self.counts.bars += 1,
             _ => {}
         }
+    }
+
+    fn fold_scored(&mut self, scored: &Scored) {
+        self.counts.scored += 1;
+        self.counts.right += u64::from(scored.is_right());
+        self.losses += scored.brier();
+    }
+
+    fn fold_drift(&mut self, at: Timestamp, note: &DriftNote) {
+        self.counts.drifts += 1;
+        let what = match note.drift {
+            Drift::Features { feature, moved, .. } => format!("{moved} features moved, most {feature}"),
+            Drift::Loss { before, since } => format!("Brier rose from {before:.2} to {since:.2}"),
+        };
+        let text = format!("{} {} on {}: {what}", note.model.name, note.model.version, note.symbol);
+        self.tell(at, Severity::Warning, text);
     }
 
     fn fold_proposal(&mut self, at: Timestamp, proposal: &portfolio::Proposal) {

@@ -1,5 +1,5 @@
 //! Recorded data of other programs read into market words. The embedded venue replays it, backtests and
-//! trainers run on it. [`lean`] reads the LEAN data layout; [`prints`] makes trades of a bar for readers that want to
+//! trainers run on it. [`lean`] reads the LEAN data layout, [`eod_chain`] option chains of a session's end; [`prints`] makes trades of a bar for readers that want to
 //! form their own bars.
 //!
 //! Every event carries the moment it became known ([`Stamped::at`]): a bar at its end, never at its start, so
@@ -7,6 +7,7 @@
 
 pub mod bar_text;
 pub mod columns;
+pub mod eod_chain;
 pub mod lean;
 pub mod prints;
 pub mod recording;

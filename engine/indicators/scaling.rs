@@ -1,11 +1,15 @@
 //! What brings the values of a row to a common size: training fits it, the model's manifest carries it, and one
 //! function applies it, live and in batch.
+//!
+//! A value that was never known in training, or never varied there, taught the model nothing: the weights behind it
+//! are what chance put there. Its scale is 0, so that the model goes on seeing the 0 it was trained with when the value
+//! is known one day (a chain that begins to speak).
 
 use crate::features::{FEATURES, Missing, Row};
 
 /// No scaled value is beyond this, either side.
 pub const CLIP: f32 = 8.0;
-/// A value that varies less than this is a constant: it is moved, not stretched.
+/// A value that varies less than this is a constant.
 const CONSTANT: f64 = 1e-6;
 
 /// Centre and scale of every value, and where scaled values are cut.
@@ -39,7 +43,7 @@ pub enum ScalingFault {
     },
     /// A number that cannot be right.
     #[error(
-        "scaling: number {at} under `{list}` is not usable: centres must be finite, scales and clip positive"
+        "scaling: number {at} under `{list}` is not usable: centres must be finite, scales not negative, clip positive"
     )]
     Number {
         /// The list.
@@ -59,15 +63,17 @@ impl TryFrom<Written> for Scaling {
             }
             Row::try_from(numbers.as_slice()).map_err(|_| ScalingFault::Length { list, found: numbers.len() })
         };
-        let is_positive = |x: f32| x.is_finite() && x > 0.0;
-        if !is_positive(written.clip) {
+        if !(written.clip.is_finite() && written.clip > 0.0) {
             return Err(ScalingFault::Number { list: "clip", at: 0 });
         }
-        Ok(Self {
-            centre: row("centre", written.centre, f32::is_finite)?,
-            scale: row("scale", written.scale, is_positive)?,
-            clip: written.clip,
-        })
+        let centre = row("centre", written.centre, f32::is_finite)?;
+        let mut scale = row("scale", written.scale, |x| x.is_finite() && x >= 0.0)?;
+        // Fits once wrote 1 for values that taught nothing. No deviation is ever exactly 1, but a scaling that
+        // stretches nothing at all was written by hand and means what it says.
+        if scale.iter().any(|x| *x != 1.0) {
+            scale.iter_mut().filter(|x| **x == 1.0).for_each(|x| *x = 0.0);
+        }
+        Ok(Self { centre, scale, clip: written.clip })
     }
 }
 
@@ -83,13 +89,14 @@ impl Scaling {
         Self { centre: [0.0; FEATURES], scale: [1.0; FEATURES], clip: crate::features::BOUND as f32 };
 
     /// The scaling under which the known values of these rows have mean 0 and deviation 1. A value that never varies
-    /// or is never known is not stretched.
+    /// or is never known becomes 0 whatever it is.
     pub fn fit<'a>(rows: impl Iterator<Item = (&'a Row, Missing)> + Clone) -> Self {
         let mut scaling = Self { clip: CLIP, ..Self::NONE };
         for at in 0..FEATURES {
             let known =
                 rows.clone().filter(|(_, missing)| !missing.has(at)).map(|(row, _)| f64::from(row[at]));
             let (sum, count) = known.clone().fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
+            scaling.scale[at] = 0.0;
             if count == 0.0 {
                 continue;
             }
@@ -142,9 +149,11 @@ mod tests {
             assert!(mean.abs() < 1e-5, "{at}: {mean}");
             assert!(at == 3 && square < 1e-9 || (square - 1.0).abs() < 1e-4, "{at}: {square}");
         }
-        assert_eq!(scaled[7][5], rows[7][5], "never known: left alone");
         let far = scaling.apply(&[1e9; FEATURES]);
-        assert!(far.iter().all(|x| *x == CLIP));
+        for (at, x) in far.iter().enumerate() {
+            let known = if [3, 5].contains(&at) { 0.0 } else { CLIP };
+            assert_eq!(*x, known, "{at}: never known or never another: nothing was learnt from it");
+        }
     }
 
     #[test]
@@ -153,11 +162,23 @@ mod tests {
         let bytes = postcard::to_allocvec(&scaling).unwrap();
         assert_eq!(postcard::from_bytes::<Scaling>(&bytes).unwrap(), scaling);
         let mut written = Written::from(scaling);
-        written.scale[2] = 0.0;
+        written.scale[2] = -1.0;
         assert_eq!(Scaling::try_from(written.clone()), Err(ScalingFault::Number { list: "scale", at: 2 }));
         written.scale.truncate(2);
         let fault = Scaling::try_from(written).unwrap_err();
         assert_eq!(fault, ScalingFault::Length { list: "scale", found: 2 });
         assert_eq!(Scaling::NONE.apply(&[0.5; FEATURES]), [0.5; FEATURES]);
+    }
+
+    #[test]
+    fn values_that_taught_nothing_stay_unseen_in_manifests_of_before() {
+        let (centre, mut scale) = (vec![0.25; FEATURES], vec![2.0; FEATURES]);
+        scale[31] = 1.0;
+        let of_before = Written { centre: centre.clone(), scale, clip: CLIP };
+        let applied = Scaling::try_from(of_before).unwrap().apply(&[0.75; FEATURES]);
+        assert!(applied.iter().enumerate().all(|(at, x)| *x == if at == 31 { 0.0 } else { 1.0 }));
+        // By hand: only moved.
+        let moved = Written { centre, scale: vec![1.0; FEATURES], clip: CLIP };
+        assert_eq!(Scaling::try_from(moved).unwrap().apply(&[0.75; FEATURES]), [0.5; FEATURES]);
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::clock::monotonic_ns;
 use crate::floor::Deliver;
+use crate::look::{Look, Seen};
 use crate::stages::{self, Stages};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
@@ -12,6 +13,7 @@ use desk::view::View;
 use forecast::shelf::notes::{ShelfCommand, ShelfLetter};
 use journal::Health;
 use market::Label;
+use market::Symbol;
 use market::alert::{AlertNote, Severity};
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::order::ReasonText;
@@ -46,12 +48,28 @@ pub struct TakeStages {
     pub reply: crossbeam::channel::Sender<Box<Stages>>,
 }
 
+/// Something the operator should know that no seat says: on record, then to the views.
+#[derive(Clone, Debug, PartialEq, Eq, actix::Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    /// How bad.
+    pub severity: market::alert::Severity,
+    /// A name that stays the same: `training_done`.
+    pub what: &'static str,
+    /// Details; cut when they are long.
+    pub detail: String,
+}
+
 /// What the control room is connected to.
 pub struct Lines {
     /// Letters for the view.
     pub letters: Arc<ArrayQueue<Envelope>>,
     /// Every trading thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Where alerts go on record.
+    pub alerts: actix::Recipient<Tell>,
+    /// Where a look at a symbol's seat is asked for.
+    pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
     /// The shelf of models.
     pub shelf: actix::Recipient<Deliver>,
     /// Every seat a command goes to.
@@ -144,6 +162,11 @@ impl Room {
         self.view.counts.trades = self.stages.counters.trades_in;
     }
 
+    /// Tells the operator something, on record.
+    pub fn tell(&self, tell: Tell) {
+        self.lines.alerts.do_send(tell);
+    }
+
     /// Sends a command to every seat.
     pub fn command(&self, command: Command) {
         self.tell_seats(&Letter::Command(command));
@@ -213,6 +236,7 @@ impl Room {
                 self.gather();
                 self.status()
             }
+            "look" => self.look(rest.trim()),
             "pause" => self.commanded(Command::Pause, "paused: no new risk, exits go on"),
             "resume" => self.commanded(Command::Resume, "resumed"),
             "flatten" => {
@@ -225,8 +249,26 @@ impl Room {
                 "stopping in order\n".to_string()
             }
             other => format!(
-                "error: `{other}` is not known here: latency, export, status, pause, resume, flatten, kill, stop, models\n"
+                "error: `{other}` is not known here: latency, export, status, look, pause, resume, flatten, kill, stop, models\n"
             ),
+        }
+    }
+
+    /// What a symbol's seat holds, as JSON: for commands that show chains and structures.
+    fn look(&self, symbol: &str) -> String {
+        let seat = self.lines.looks.iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(symbol));
+        let Some((symbol, seat)) = seat else {
+            let known: Vec<&str> = self.lines.looks.iter().map(|(known, _)| known.as_str()).collect();
+            return format!("error: `{symbol}` is not traded here; the engine has {}\n", known.join(", "));
+        };
+        let (reply, answer) = crossbeam::channel::bounded(1);
+        if seat.try_send(Look { spare: Seen::empty(*symbol), reply }).is_err() {
+            return format!("error: the seat of {symbol} takes no question now; ask again\n");
+        }
+        let seen = answer.recv_timeout(STAGES_WAIT).map_err(|e| e.to_string());
+        match seen.and_then(|seen| serde_json::to_string(&*seen).map_err(|e| e.to_string())) {
+            Ok(text) => text + "\n",
+            Err(why) => format!("error: the seat of {symbol} did not answer: {why}\n"),
         }
     }
 

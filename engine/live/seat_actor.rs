@@ -4,6 +4,7 @@
 
 use crate::bell::{Bell, Ring};
 use crate::floor::{Deliver, Floor};
+use crate::look::Look;
 use crate::post::Post;
 use crate::stages::Stage;
 use actix::{Actor, Context, Handler, Message, StreamHandler};
@@ -205,6 +206,16 @@ impl<S: Seat + Unpin + TakesModels + 'static> Handler<Install> for SeatActor<S> 
         }
         let letter = Letter::Model(message.note);
         self.hear(&Envelope { from: Address::Operator, to: self.address, at: now, letter }, 0);
+    }
+}
+
+impl Handler<Look> for SeatActor<desk::seat::UnderlyingSeat> {
+    type Result = ();
+    fn handle(&mut self, message: Look, _: &mut Self::Context) {
+        let Look { spare: mut seen, reply } = message;
+        seen.fill(&self.seat, self.floor.clock.now().max(self.heard_at));
+        // The control room may have given up waiting.
+        let _ = reply.send(seen);
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Stage {
     Indicators,
     /// Ten models and the ensemble.
     Inference,
+    /// An option quote marked, or the whole chain after a move of the underlying.
+    Chain,
     /// Entry and exit asked.
     Decide,
     /// Bytes read to proposal or none: the whole decision.
@@ -31,13 +33,14 @@ pub enum Stage {
 
 impl Stage {
     /// How many there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
     /// All, in the order of a tick's life.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Decode,
         Self::Queue,
         Self::Indicators,
         Self::Inference,
+        Self::Chain,
         Self::Decide,
         Self::Tick,
         Self::SinceStamp,
@@ -52,6 +55,7 @@ impl Stage {
             Self::Queue => "queue",
             Self::Indicators => "indicators",
             Self::Inference => "inference",
+            Self::Chain => "chain",
             Self::Decide => "decide",
             Self::Tick => "tick",
             Self::SinceStamp => "since_stamp",
@@ -67,6 +71,7 @@ impl Stage {
             Self::Queue => "decoded to heard by the symbol's seat",
             Self::Indicators => "bars, indicators, feature rows",
             Self::Inference => "ten models and the ensemble",
+            Self::Chain => "an option quote marked, or the chain re-marked",
             Self::Decide => "entry and exit",
             Self::Tick => "bytes read to proposal or none",
             Self::SinceStamp => "the venue's stamp to proposal or none (wall clock only)",
@@ -184,6 +189,7 @@ impl StageClock for TickClock<'_> {
         let stage = match stage {
             CoreStage::Indicators => Stage::Indicators,
             CoreStage::Inference => Stage::Inference,
+            CoreStage::Chain => Stage::Chain,
             CoreStage::Decision => Stage::Decide,
         };
         self.stages.record(stage, now.saturating_sub(self.last_ns));

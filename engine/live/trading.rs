@@ -4,11 +4,12 @@
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerParts};
 use crate::clock::Clock;
-use crate::control::TakeStages;
+use crate::control::{TakeStages, Tell};
 use crate::feed::{Door, Gap, MarketHands, OrderHands};
 use crate::feed_actor::{self, FeedParts};
 use crate::floor::{Deliver, Floor};
 use crate::floor_actor::FloorActor;
+use crate::look::Look;
 use crate::post::{Bounds, Post};
 use crate::seat_actor::{Install, Rebuild, SeatActor, Tick};
 use crate::shard::{self, Carrier, ShardDoor, ShardReceiver};
@@ -82,8 +83,12 @@ pub struct Addresses {
     pub symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
     /// Where models go.
     pub installs: Vec<actix::Recipient<Install>>,
+    /// Where a look at a symbol's seat is asked for.
+    pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
     /// Every thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Where alerts that no seat says go on record.
+    pub alerts: actix::Recipient<Tell>,
 }
 
 /// The running trading thread.
@@ -164,7 +169,7 @@ async fn run(
     ticks.append(&mut seated.ticks);
 
     let keeper = FloorActor::new(floor.clone(), ticks).start();
-    seated.floors.push(keeper.recipient());
+    seated.floors.push(keeper.clone().recipient());
     let ids = parts.broker.as_ref().map_or_else(VenueIds::default, |b| VenueIds::of(b.run));
     let ids = Rc::new(RefCell::new(ids));
     let broker =
@@ -172,14 +177,10 @@ async fn run(
     if let Some(broker) = &broker {
         floor.seat_at(Address::Venue, broker.clone().recipient());
     }
-    let addresses = Addresses {
-        risk: risk.recipient(),
-        execution: execution.recipient(),
-        shelf: shelf.recipient(),
-        symbols: seated.symbols,
-        installs: seated.installs,
-        floors: seated.floors,
-    };
+    let Seated { symbols, installs, looks, floors, .. } = seated;
+    let (risk, execution, shelf) = (risk.recipient(), execution.recipient(), shelf.recipient());
+    let alerts = keeper.recipient();
+    let addresses = Addresses { risk, execution, shelf, symbols, installs, looks, floors, alerts };
     // Every actor starts before this thread may be told to end: one that had not would be started while the runtime goes
     // away, and would ask it for a timer.
     tokio::task::yield_now().await;
@@ -253,6 +254,7 @@ struct Seated {
     doors: Vec<Door>,
     symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
     installs: Vec<actix::Recipient<Install>>,
+    looks: Vec<(Symbol, actix::Recipient<Look>)>,
     ticks: Vec<actix::Recipient<Tick>>,
     floors: Vec<actix::Recipient<TakeStages>>,
     arbiters: Vec<actix_rt::Arbiter>,
@@ -285,6 +287,7 @@ fn seat_here(floor: &Rc<Floor>, symbols: Vec<SymbolParts>, shared: &Shared) -> S
         seated.doors.push(Door { symbol, post, bell });
         seated.symbols.push((symbol, actor.clone().recipient()));
         seated.installs.push(actor.clone().recipient());
+        seated.looks.push((symbol, actor.clone().recipient()));
         seated.ticks.push(actor.recipient());
     }
     seated
@@ -337,6 +340,7 @@ async fn seat_on_shards(
             seated.doors.push(Door { symbol, post, bell });
             seated.symbols.push((symbol, way.deliver));
             seated.installs.push(way.install);
+            seated.looks.push((symbol, way.look));
         }
         seated.floors.push(ways.floor);
         seated.arbiters.push(arbiter);
@@ -359,6 +363,7 @@ struct ShardWays {
 struct SeatWays {
     deliver: actix::Recipient<Deliver>,
     install: actix::Recipient<Install>,
+    look: actix::Recipient<Look>,
 }
 
 /// Runs on the shard's thread.
@@ -378,7 +383,8 @@ fn start_shard(
         let symbol = parts.symbol;
         let SeatedHere { actor, post, bell } = seat(parts, &floor, &shared);
         doors.push(ShardDoor { symbol, post, bell, seat: actor.clone().recipient() });
-        seats.push(SeatWays { deliver: actor.clone().recipient(), install: actor.clone().recipient() });
+        let (deliver, install) = (actor.clone().recipient(), actor.clone().recipient());
+        seats.push(SeatWays { deliver, install, look: actor.clone().recipient() });
         ticks.push(actor.recipient());
     }
     let keeper = FloorActor::new(floor.clone(), ticks).start();

@@ -13,6 +13,8 @@ pub struct Wish {
     pub dte_max: i32,
     /// Days to expiry aimed at: nearer expiries are taken first.
     pub dte_target: i32,
+    /// Days to the later expiry of structures over two, when there are any: expiries near to it are taken too.
+    pub dte_later: Option<i32>,
     /// Most expiries.
     pub expiries_max: usize,
     /// Most contracts, held ones included.
@@ -37,7 +39,10 @@ pub fn choose(
         }
     }
     let mut expiries: Vec<Date> = by_expiry.keys().copied().collect();
-    expiries.sort_by_key(|e| ((e.days_since(today) - wish.dte_target).abs(), *e));
+    let off = |e: &Date, target: i32| (e.days_since(today) - target).abs();
+    let nearest =
+        |e: &Date| wish.dte_later.map_or(i32::MAX, |later| off(e, later)).min(off(e, wish.dte_target));
+    expiries.sort_by_key(|e| (nearest(e), *e));
     expiries.truncate(wish.expiries_max);
     let room = wish.contracts_max.saturating_sub(chosen.len());
     let each = room.checked_div(expiries.len()).unwrap_or(0);
@@ -107,7 +112,14 @@ mod tests {
     #[test]
     fn near_the_money_near_the_target_and_what_is_held() {
         let today = Date::literal(2026, 3, 16);
-        let wish = Wish { dte_min: 5, dte_max: 60, dte_target: 30, expiries_max: 2, contracts_max: 41 };
+        let wish = Wish {
+            dte_min: 5,
+            dte_max: 60,
+            dte_target: 30,
+            dte_later: None,
+            expiries_max: 2,
+            contracts_max: 41,
+        };
         let all = listed(today);
         let held = *all.iter().find(|c| c.expiry == today.plus(1)).unwrap();
         let chosen = choose(Price::from_cents(10_000), today, &all, &[held], &wish);
@@ -125,9 +137,32 @@ mod tests {
     }
 
     #[test]
+    fn the_later_expiry_of_calendars_is_listened_to() {
+        let today = Date::literal(2026, 3, 16);
+        let wish = Wish {
+            dte_min: 5,
+            dte_max: 100,
+            dte_target: 14,
+            dte_later: Some(80),
+            expiries_max: 2,
+            contracts_max: 40,
+        };
+        let chosen = choose(Price::from_cents(10_000), today, &listed(today), &[], &wish);
+        let expiries: BTreeSet<i32> = chosen.iter().map(|c| c.expiry.days_since(today)).collect();
+        assert_eq!(expiries, BTreeSet::from([14, 90]));
+    }
+
+    #[test]
     fn without_a_price_the_choice_stays_and_what_is_worked_is_kept() {
         let today = Date::literal(2026, 3, 16);
-        let wish = Wish { dte_min: 5, dte_max: 60, dte_target: 30, expiries_max: 2, contracts_max: 41 };
+        let wish = Wish {
+            dte_min: 5,
+            dte_max: 60,
+            dte_target: 30,
+            dte_later: None,
+            expiries_max: 2,
+            contracts_max: 41,
+        };
         let all = listed(today);
         let choice = |spot| Choice { symbol: Symbol::literal("SPY"), spot, listed: &all };
         let before =
@@ -143,7 +178,14 @@ mod tests {
 
     #[test]
     fn nothing_listed_nothing_chosen() {
-        let wish = Wish { dte_min: 0, dte_max: 60, dte_target: 30, expiries_max: 2, contracts_max: 10 };
+        let wish = Wish {
+            dte_min: 0,
+            dte_max: 60,
+            dte_target: 30,
+            dte_later: None,
+            expiries_max: 2,
+            contracts_max: 10,
+        };
         assert!(choose(Price::from_cents(100), Date::literal(2026, 1, 2), &[], &[], &wish).is_empty());
     }
 }

@@ -32,6 +32,10 @@ const VEGA_BUMP: f64 = 2e-3;
 const STEPS_MAX: u32 = 40;
 const STEP_LAST: f64 = 1e-7;
 
+/// How far beyond its volatilities, as a factor, one is looked for.
+const REACH_LOW: f64 = 0.2;
+const REACH_HIGH: f64 = 5.0;
+
 /// The exercise boundaries of one expiry and right for a range of volatilities.
 #[derive(Clone, Debug)]
 pub struct Exercise {
@@ -54,37 +58,56 @@ impl Exercise {
     /// seven one of one to twenty. A volatility asked for beyond the range uses the boundary of its end. One point
     /// serves the price at that volatility alone (vega needs the boundary's change).
     pub fn solve(method: &Method, right: Right, terms: &Terms, vols: (f64, f64), count: usize) -> Self {
-        let (rate, dividend_yield) = match right {
+        let mut made = Self::unsolved(method, right, count);
+        made.again(method, terms, vols);
+        made
+    }
+
+    /// Room for so many volatilities, with nothing in it: until [`Self::again`] early exercise counts for nothing.
+    pub fn unsolved(method: &Method, right: Right, count: usize) -> Self {
+        Self {
+            right,
+            put: PutTerms { years: 0.0, rate: 0.0, dividend_yield: 0.0, vol: 0.0 },
+            ln_vols: vec![0.0; count],
+            weights: chebyshev_weights(count),
+            rows: Vec::with_capacity(count * (method.price_points.len() + 1)),
+            grid: Grid::new(method, 0.0, 0.0, 0.0),
+            never: true,
+        }
+    }
+
+    /// Solves anew for other terms and volatilities, with the same method and number of points. Allocates nothing.
+    pub fn again(&mut self, method: &Method, terms: &Terms, vols: (f64, f64)) {
+        let (rate, dividend_yield) = match self.right {
             Right::Put => (terms.rate, terms.dividend_yield),
             Right::Call => (terms.dividend_yield, terms.rate),
         };
-        let mut put = PutTerms { years: terms.years, rate, dividend_yield, vol: vols.0 };
+        self.put = PutTerms { years: terms.years, rate, dividend_yield, vol: vols.0 };
         let (low, high) = (libm::log(vols.0), libm::log(vols.1));
+        let count = self.ln_vols.len();
         let place = |i: usize| (std::f64::consts::PI * (i as f64 + 0.5) / count as f64).cos();
-        let ln_vols: Vec<f64> = if count == 1 {
-            vec![low]
-        } else {
-            (0..count).map(|i| 0.5 * (low + high) + 0.5 * (high - low) * place(i)).collect()
-        };
-        let mut rows = Vec::new();
-        let mut row = Vec::new();
-        for ln_vol in &ln_vols {
-            put.vol = libm::exp(*ln_vol);
-            if method.solve(&put, &mut row).is_some() {
-                rows.extend_from_slice(&row);
-            }
+        self.rows.clear();
+        for (i, ln_vol) in self.ln_vols.iter_mut().enumerate() {
+            *ln_vol = if count == 1 { low } else { 0.5 * (low + high) + 0.5 * (high - low) * place(i) };
+            method.solve(&PutTerms { vol: libm::exp(*ln_vol), ..self.put }, &mut self.rows);
         }
-        let never = rows.is_empty();
-        let weights = chebyshev_weights(count);
-        Self {
-            right,
-            put,
-            ln_vols,
-            weights,
-            rows,
-            grid: Grid::new(method, terms.years, rate, dividend_yield),
-            never,
+        self.never = self.rows.is_empty();
+        self.grid.retime(method, terms.years, rate, dividend_yield);
+    }
+
+    /// What it was solved for: years, and rate and yield as the terms had them.
+    pub fn solved_for(&self) -> (f64, f64, f64) {
+        let PutTerms { years, rate, dividend_yield, .. } = self.put;
+        match self.right {
+            Right::Put => (years, rate, dividend_yield),
+            Right::Call => (years, dividend_yield, rate),
         }
+    }
+
+    /// The volatilities between which its boundaries are interpolated.
+    pub fn vols(&self) -> (f64, f64) {
+        let (first, last) = (self.ln_vols[0], self.ln_vols[self.ln_vols.len() - 1]);
+        (libm::exp(first.min(last)), libm::exp(first.max(last)))
     }
 
     /// True when early exercise never pays before expiry.
@@ -206,9 +229,9 @@ impl Exercise {
         if price >= if sign > 0.0 { terms.spot } else { strike } {
             return Err(NoVolatility::AboveBound);
         }
-        let count = self.ln_vols.len();
-        let low = libm::exp(self.ln_vols[count - 1].min(self.ln_vols[0]));
-        let high = libm::exp(self.ln_vols[0]);
+        let (low, high) = self.vols();
+        // Beyond them the boundary of their ends serves.
+        let (low, high) = (REACH_LOW * low, REACH_HIGH * high);
         let start = previous.filter(|v| *v > 0.0).unwrap_or(0.25).clamp(low, high);
         vectorised!(self.search(terms, strike, price, start, (low, high)))
     }

@@ -53,6 +53,23 @@ impl Columns {
         }
     }
 
+    /// No rows, with room for so many.
+    pub fn with_room(rows: usize) -> Self {
+        let mut columns = Self::default();
+        columns.columns_mut().into_iter().for_each(|column| column.reserve_exact(rows));
+        columns
+    }
+
+    /// A row of missing values at this place; those from there on move back.
+    pub fn insert_missing(&mut self, i: usize) {
+        self.columns_mut().into_iter().for_each(|column| column.insert(i, f64::NAN));
+    }
+
+    /// Drops the first rows.
+    pub fn drop_first(&mut self, rows: usize) {
+        self.columns_mut().into_iter().for_each(|column| _ = column.drain(..rows));
+    }
+
     /// Rows.
     pub fn len(&self) -> usize {
         self.price.len()

@@ -34,6 +34,10 @@ impl PutTerms {
     }
 }
 
+/// Most nodes and points of a method: room on the stack.
+const NODES_MAX: usize = 40;
+const LEVELS_MAX: usize = 256;
+
 /// Nodes, weights and interpolation rows of a method: built once, used for every boundary.
 #[derive(Clone, Debug)]
 pub struct Method {
@@ -64,8 +68,9 @@ impl Method {
     /// pricing integral.
     ///
     /// # Panics
-    /// When the numbers of points are no multiples of 16.
+    /// When the numbers of points are no multiples of 16, or beyond the room of the stack (40 nodes, 256 points).
     pub fn new(nodes: usize, points: usize, iterations: usize, price_points: usize) -> Self {
+        assert!(nodes <= NODES_MAX && points <= LEVELS_MAX, "at most {NODES_MAX} nodes, {LEVELS_MAX} points");
         assert!(
             points.is_multiple_of(LANES) && price_points.is_multiple_of(LANES),
             "points in multiples of {LANES}"
@@ -85,8 +90,8 @@ impl Method {
         Self { nodes: all[..nodes].to_vec(), points, rows, price_points, price_rows, iterations }
     }
 
-    /// The boundary at the pricing points as `ln(boundary / strike)`, and last the one of today; `None` when early
-    /// exercise never pays.
+    /// Appends the boundary at the pricing points as `ln(boundary / strike)`, and last the one of today; `None`, and
+    /// nothing is appended, when early exercise never pays. Allocates nothing when `out` has the room.
     pub fn solve(&self, terms: &PutTerms, out: &mut Vec<f64>) -> Option<()> {
         let start = terms.start()?;
         vectorised!(self.solve_here(terms, start, out));
@@ -96,32 +101,27 @@ impl Method {
     #[inline(always)]
     fn solve_here(&self, terms: &PutTerms, start: f64, out: &mut Vec<f64>) {
         let ln_start = ln(start);
+        let n = self.nodes.len();
+        let (mut heights, mut next, mut levels) = ([0.0; NODES_MAX], [0.0; NODES_MAX], [0.0; LEVELS_MAX]);
+        let levels = &mut levels[..self.points.len()];
         // The interpolated quantity: ln(b / start)^2, smooth in the root of time.
-        let mut heights: Vec<f64> = self
-            .nodes
-            .iter()
-            .map(|x| {
-                let guess = whaley(terms, start, terms.years * x * x);
-                let depth = ln(guess / start);
-                depth * depth
-            })
-            .collect();
-        let mut next = heights.clone();
-        let mut levels = vec![0.0; self.points.len()];
+        for (height, x) in heights.iter_mut().zip(&self.nodes) {
+            let depth = ln(whaley(terms, start, terms.years * x * x) / start);
+            *height = depth * depth;
+        }
         for round in 0..self.iterations {
             for (i, x) in self.nodes.iter().enumerate() {
-                self.levels_of(i, &heights, ln_start, &mut levels);
+                self.levels_of(i, &heights[..n], ln_start, levels);
                 let t = terms.years * x * x;
                 let here = ln_start - heights[i].sqrt();
-                let b = self.improved(terms, t, here, &levels, round == 0);
+                let b = self.improved(terms, t, here, levels, round == 0);
                 let depth = ln(b.clamp(1e-300, start)) - ln_start;
                 next[i] = depth * depth;
             }
             std::mem::swap(&mut heights, &mut next);
         }
-        let n = self.nodes.len();
-        out.clear();
-        out.extend(self.price_rows.chunks_exact(n).map(|row| ln_start - dot(row, &heights).max(0.0).sqrt()));
+        let height = |row: &[f64]| dot(row, &heights[..n]).max(0.0);
+        out.extend(self.price_rows.chunks_exact(n).map(|row| ln_start - height(row).sqrt()));
         out.push(ln_start - heights[0].sqrt());
     }
 
@@ -289,14 +289,22 @@ pub(crate) struct Grid {
 impl Grid {
     /// The points of one expiry: `years` to it, rates as decimals a year.
     pub fn new(method: &Method, years: f64, rate: f64, dividend_yield: f64) -> Self {
-        let points = &method.price_points;
-        let at = |f: &dyn Fn(f64) -> f64| points.iter().map(|(w, _)| f(years * w * w)).collect();
-        Self {
-            w: points.iter().map(|(w, _)| *w).collect(),
-            weight: points.iter().map(|(w, g)| 2.0 * years * w * g).collect(),
-            discount: at(&|u| libm::exp(-rate * u)),
-            yielded: at(&|u| libm::exp(-dividend_yield * u)),
-            drift: at(&|u| (rate - dividend_yield) * u),
+        let zeros = || vec![0.0; method.price_points.len()];
+        let w = method.price_points.iter().map(|(w, _)| *w).collect();
+        let (weight, discount, yielded, drift) = (zeros(), zeros(), zeros(), zeros());
+        let mut grid = Self { w, weight, discount, yielded, drift };
+        grid.retime(method, years, rate, dividend_yield);
+        grid
+    }
+
+    /// The same points for another time and other rates. Allocates nothing.
+    pub fn retime(&mut self, method: &Method, years: f64, rate: f64, dividend_yield: f64) {
+        for (i, (w, share)) in method.price_points.iter().enumerate() {
+            let u = years * w * w;
+            self.weight[i] = 2.0 * years * w * share;
+            self.discount[i] = libm::exp(-rate * u);
+            self.yielded[i] = libm::exp(-dividend_yield * u);
+            self.drift[i] = (rate - dividend_yield) * u;
         }
     }
 

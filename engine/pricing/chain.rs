@@ -1,308 +1,343 @@
-//! A chain as structure of arrays: quotes, volatilities and Greeks of all contracts of one underlying, by expiry, strike
-//! and right. A quote touches one row; a move of the underlying re-marks all rows from the volatilities held, by
-//! vector code and without allocating. A Greek that is not known is NaN in its column and `None` when asked for.
+//! The option chain of one underlying: every contract with its newest quote and what that quote means, as structure of
+//! arrays by expiry, right and strike. A quote is a lookup and touches one row: its volatility, warm from the last
+//! one, and its Greeks. A move of the underlying re-marks all rows at the volatilities they hold, in vector code. Once a
+//! contract is listed neither allocates.
 //!
-//! Marks are European on the expiry's forward; `vols` are therefore the volatilities that reproduce the quoted prices in
-//! that model. Early exercise is priced by [`crate::american`] for the contracts that a decision is about.
+//! Contracts that can be exercised early are marked by the American value: volatility and Greeks are those of the
+//! European formula plus a premium that each row keeps with its slopes ([`marks`]), so that a move costs the chain no more
+//! than the European one. Forward and rate of an expiry come from parity ([`terms`]); [`points`] reads smiles,
+//! ratios and gamma off the chain. A Greek that is not known is NaN in its column and `None` when asked for.
 
-use crate::batch::{Columns, greeks_into};
-use crate::european::{Greeks, Terms, greeks};
-use crate::forward::Pair;
-use crate::implied::{NoVolatility, implied};
-use crate::smile::SmilePoint;
-use market::{Contract, Date, Right};
+pub mod marks;
+pub mod points;
+pub mod terms;
+
+use crate::american::Exercise;
+use crate::batch::Columns;
+use crate::boundary::Method;
+use crate::european::Terms;
+use crate::forward::Source;
+use crate::implied::NoVolatility;
+use market::quote::{Level, Quote};
+use market::{Contract, Date, Price, Right, Symbol, Timestamp, product};
+use marks::Early;
+
+/// One listed contract.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Listed {
+    /// The contract.
+    pub contract: Contract,
+    /// The newest quote, and the engine's time when it was heard.
+    pub quote: Option<(Quote, Timestamp)>,
+    /// Contracts open at the last session's end; `None` when nobody told.
+    pub open_interest: Option<u32>,
+    /// Contracts traded today as far as it was heard.
+    pub volume: u32,
+}
+
+/// What is believed of money and dividends where the quotes do not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// Interest rate, decimal a year, continuously compounded.
+    pub rate: f64,
+    /// Dividend yield, decimal a year, continuously compounded.
+    pub dividend_yield: f64,
+}
 
 /// One expiry of the chain.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Expiry {
     /// The date.
     pub date: Date,
-    /// Spot, rate, yield and time its contracts are marked with.
+    /// When its contracts are worth what they are worth: the close, or the open where that settles them.
+    pub ends: Timestamp,
+    /// Spot, rate, yield and time its contracts were last marked with.
     pub terms: Terms,
-    /// Its first row and the one after its last.
-    pub rows: (usize, usize),
+    /// Rate and yield in use.
+    pub curve: Curve,
+    /// Where they come from.
+    pub source: Source,
+    /// Strikes that agreed on them.
+    pub pairs_used: usize,
+    /// Its first call, its first put, and the row after its last put.
+    rows: [usize; 3],
+    /// Exercise boundaries of calls and puts, where there is early exercise.
+    exercise: Option<Box<[Exercise; 2]>>,
 }
 
-/// What a row was last told; absent sides are `None`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RowQuote {
-    /// Dollars per share.
-    pub bid: Option<f64>,
-    /// Dollars per share.
-    pub ask: Option<f64>,
-    /// Contracts shown.
-    pub bid_size: u32,
-    /// Contracts shown.
-    pub ask_size: u32,
-    /// When it was made, nanoseconds.
-    pub at_ns: i64,
+impl Expiry {
+    /// Its rows: the calls by strike, then the puts by strike.
+    pub fn rows(&self) -> std::ops::Range<usize> {
+        self.rows[0]..self.rows[2]
+    }
+
+    /// The rows of one right, lowest strike first.
+    pub fn rows_of(&self, right: Right) -> std::ops::Range<usize> {
+        match right {
+            Right::Call => self.rows[0]..self.rows[1],
+            Right::Put => self.rows[1]..self.rows[2],
+        }
+    }
 }
 
-/// When a row is liquid enough to be used.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Liquidity {
-    /// Largest spread as a share of the mid.
-    pub relative_spread_max: f64,
-    /// Fewest contracts on either side.
-    pub size_min: u32,
-    /// Fewest contracts open; rows whose figure is not known fail unless this is 0.
-    pub open_interest_min: u32,
-    /// Fewest contracts traded today.
-    pub volume_min: u32,
-    /// Oldest quote used, nanoseconds.
-    pub age_max_ns: i64,
-}
-
-/// Put over call counts of a chain; `None` without calls.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PutCallRatios {
-    /// By contracts traded today.
-    pub volume: Option<f64>,
-    /// By contracts open.
-    pub open_interest: Option<f64>,
-}
-
-/// The chain.
+/// All contracts of one underlying.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    contracts: Vec<Contract>,
+    symbol: Symbol,
+    curve: Curve,
+    method: Option<Method>,
+    /// Sort keys of `rows`, apart so that a search touches few cache lines.
+    keys: Vec<u64>,
+    rows: Vec<Listed>,
     expiries: Vec<Expiry>,
     rights: Vec<Right>,
     strikes: Vec<f64>,
-    quotes: Vec<RowQuote>,
-    volume: Vec<u32>,
-    open_interest: Vec<Option<u32>>,
     /// Volatility of the mid; NaN when there is none.
     vols: Vec<f64>,
     why: Vec<Option<NoVolatility>>,
+    /// The spot when the row was quoted; NaN when none was known.
+    quoted_spot: Vec<f64>,
+    early: Vec<Early>,
     marks: Columns,
+    /// NaN before it is known.
+    spot: f64,
+    /// The engine's time, as last told.
+    now: Timestamp,
+    /// Quotes heard before this are stale: the feed has been lost since.
+    stale_until: Timestamp,
+    /// The day volumes are counted for.
+    day: Option<Date>,
 }
 
-const UNHEARD: RowQuote = RowQuote { bid: None, ask: None, bid_size: 0, ask_size: 0, at_ns: i64::MIN };
+/// What to make room for at first: a busy fund lists some 30 expiries of 60 strikes. More only costs a move.
+const ROOM: usize = 4096;
+const EXPIRIES_ROOM: usize = 64;
+/// Most contracts kept: a guard against a feed that lists nonsense.
+const CONTRACTS_MAX: usize = 32_768;
 
 impl Chain {
-    /// A chain of these contracts, with the terms of each expiry by `terms_of`. Allocates; nothing later does.
-    pub fn new(mut contracts: Vec<Contract>, terms_of: impl Fn(Date) -> Terms) -> Self {
-        contracts.sort_by_key(|c| (c.expiry, c.strike_mils, c.right));
-        contracts.dedup();
-        let n = contracts.len();
-        let mut expiries: Vec<Expiry> = Vec::new();
-        for (i, c) in contracts.iter().enumerate() {
-            match expiries.last_mut() {
-                Some(last) if last.date == c.expiry => last.rows.1 = i + 1,
-                _ => expiries.push(Expiry { date: c.expiry, terms: terms_of(c.expiry), rows: (i, i + 1) }),
-            }
-        }
+    /// An empty chain without rates: for underlyings that pay nothing. Allocates its room once.
+    pub fn new(symbol: Symbol) -> Self {
+        Self::with_curve(symbol, Curve::default())
+    }
+
+    /// An empty chain with the rates to be used where quotes do not say. Allocates its room once.
+    pub fn with_curve(symbol: Symbol, curve: Curve) -> Self {
         Self {
-            rights: contracts.iter().map(|c| c.right).collect(),
-            strikes: contracts.iter().map(|c| c.strike().dollars()).collect(),
-            contracts,
-            expiries,
-            quotes: vec![UNHEARD; n],
-            volume: vec![0; n],
-            open_interest: vec![None; n],
-            vols: vec![f64::NAN; n],
-            why: vec![Some(NoVolatility::OneSided); n],
-            marks: Columns::missing(n),
+            symbol,
+            curve,
+            method: product::is_american(&symbol).then(Method::fast),
+            keys: Vec::with_capacity(ROOM),
+            rows: Vec::with_capacity(ROOM),
+            expiries: Vec::with_capacity(EXPIRIES_ROOM),
+            rights: Vec::with_capacity(ROOM),
+            strikes: Vec::with_capacity(ROOM),
+            vols: Vec::with_capacity(ROOM),
+            why: Vec::with_capacity(ROOM),
+            quoted_spot: Vec::with_capacity(ROOM),
+            early: Vec::with_capacity(ROOM),
+            marks: Columns::with_room(ROOM),
+            spot: f64::NAN,
+            now: Timestamp::MIN,
+            stale_until: Timestamp::MIN,
+            day: None,
         }
     }
 
-    /// Contracts.
+    // ---- what can be read ----
+
+    /// The underlying.
+    pub const fn symbol(&self) -> Symbol {
+        self.symbol
+    }
+
+    /// Contracts listed.
     pub fn len(&self) -> usize {
-        self.contracts.len()
+        self.rows.len()
     }
 
-    /// True without contracts.
+    /// True when nothing is listed.
     pub fn is_empty(&self) -> bool {
-        self.contracts.is_empty()
+        self.rows.is_empty()
     }
 
-    /// The expiries, nearest first.
-    pub fn expiries(&self) -> &[Expiry] {
+    /// True when its contracts are marked with early exercise.
+    pub const fn is_american(&self) -> bool {
+        self.method.is_some()
+    }
+
+    /// The spot it is marked at, dollars per share.
+    pub fn spot(&self) -> Option<f64> {
+        Some(self.spot).filter(|s| s.is_finite())
+    }
+
+    /// The place of a contract.
+    #[inline]
+    pub fn row_of(&self, contract: &Contract) -> Option<usize> {
+        if contract.root != self.symbol {
+            return None;
+        }
+        self.keys.binary_search(&key(contract)).ok()
+    }
+
+    /// The contract's row.
+    #[inline]
+    pub fn get(&self, contract: &Contract) -> Option<&Listed> {
+        self.row_of(contract).map(|i| &self.rows[i])
+    }
+
+    /// All rows, by expiry, right and strike.
+    pub fn listed(&self) -> &[Listed] {
+        &self.rows
+    }
+
+    /// The newest quote of a contract when it was heard at most `age_max_ns` ago and not before the feed was lost.
+    #[inline]
+    pub fn fresh(&self, contract: &Contract, now: Timestamp, age_max_ns: i64) -> Option<Quote> {
+        self.fresh_of(self.get(contract)?, now, age_max_ns)
+    }
+
+    /// The row's quote under the same conditions.
+    #[inline]
+    pub fn fresh_of(&self, row: &Listed, now: Timestamp, age_max_ns: i64) -> Option<Quote> {
+        let (quote, heard) = row.quote?;
+        (heard >= self.stale_until && now.since(heard) <= age_max_ns).then_some(quote)
+    }
+
+    /// The distinct expiries, nearest first.
+    pub fn expiries(&self) -> impl Iterator<Item = Date> {
+        self.expiries.iter().map(|e| e.date)
+    }
+
+    /// The expiries with what they are marked with, nearest first.
+    pub fn expiry_terms(&self) -> &[Expiry] {
         &self.expiries
     }
 
-    /// The row of a contract.
-    pub fn row_of(&self, contract: &Contract) -> Option<usize> {
-        let key = |c: &Contract| (c.expiry, c.strike_mils, c.right);
-        self.contracts.binary_search_by(|c| key(c).cmp(&key(contract))).ok()
+    /// The contracts of one expiry and right, lowest strike first.
+    pub fn strikes(&self, expiry: Date, right: Right) -> &[Listed] {
+        &self.rows[self.rows_of(expiry, right)]
     }
 
-    /// The contract of a row.
-    pub fn contract(&self, row: usize) -> Contract {
-        self.contracts[row]
+    /// Their rows.
+    pub fn rows_of(&self, expiry: Date, right: Right) -> std::ops::Range<usize> {
+        let found = self.expiries.binary_search_by_key(&expiry, |e| e.date);
+        found.map_or(0..0, |i| self.expiries[i].rows_of(right))
     }
 
-    /// The last quote of a row.
-    pub fn quote(&self, row: usize) -> &RowQuote {
-        &self.quotes[row]
-    }
+    // ---- what is heard ----
 
-    fn expiry_of(&self, row: usize) -> &Expiry {
-        let i = self.expiries.partition_point(|e| e.rows.1 <= row);
-        &self.expiries[i]
-    }
-
-    /// Takes a quote: this row's volatility, warm from its last one, and Greeks are found anew. An older quote than the
-    /// one held is left out, false.
-    pub fn update(&mut self, row: usize, quote: RowQuote) -> bool {
-        if quote.at_ns < self.quotes[row].at_ns {
+    /// Takes a quote and marks its row; false when it was left out: an adjusted or foreign contract, or older than
+    /// the one held.
+    #[inline]
+    pub fn quote(&mut self, now: Timestamp, contract: &Contract, quote: &Quote) -> bool {
+        self.now = now;
+        let Some(i) = self.place(contract) else { return false };
+        let row = &mut self.rows[i];
+        if row.quote.is_some_and(|(held, _)| held.at > quote.at) {
             return false;
         }
-        self.quotes[row] = quote;
-        let terms = self.expiry_of(row).terms;
-        let mid = match (quote.bid, quote.ask) {
-            (Some(bid), Some(ask)) if bid > ask => Err(NoVolatility::Crossed),
-            (Some(bid), Some(ask)) => Ok(0.5 * (bid + ask)),
-            _ => Err(NoVolatility::OneSided),
-        };
-        let (right, strike, held) = (self.rights[row], self.strikes[row], self.vols[row]);
-        let found = mid.and_then(|m| implied(right, &terms, strike, m, Some(held).filter(|v| !v.is_nan())));
-        self.vols[row] = found.unwrap_or(f64::NAN);
-        self.why[row] = found.err();
-        self.marks.set(row, &greeks(right, &terms, strike, self.vols[row]));
+        row.quote = Some((sane(quote), now));
+        self.mark_quoted(i);
         true
     }
 
-    /// Takes what was traded today and what is open.
-    pub fn set_activity(&mut self, row: usize, volume: u32, open_interest: Option<u32>) {
-        self.volume[row] = volume;
-        self.open_interest[row] = open_interest;
-    }
-
-    /// Sets the terms of an expiry (a new forward, time passing) and re-marks its rows.
-    pub fn set_terms(&mut self, expiry: usize, terms: Terms) {
-        self.expiries[expiry].terms = terms;
-        self.mark(expiry);
-    }
-
-    /// The underlying has moved: all rows are marked anew at the volatilities held. Allocates nothing.
-    pub fn move_spot(&mut self, spot: f64) {
-        for i in 0..self.expiries.len() {
-            self.expiries[i].terms = self.expiries[i].terms.at_spot(spot);
-            self.mark(i);
+    /// Takes a figure of open interest.
+    pub fn open_interest(&mut self, contract: &Contract, contracts: u32) {
+        if let Some(i) = self.place(contract) {
+            self.rows[i].open_interest = Some(contracts);
         }
     }
 
-    fn mark(&mut self, expiry: usize) {
-        let Expiry { terms, rows: (from, to), .. } = self.expiries[expiry];
-        let (rights, strikes) = (&self.rights[from..to], &self.strikes[from..to]);
-        greeks_into(&terms, rights, strikes, &self.vols[from..to], &mut self.marks, from);
-    }
-
-    /// Price and Greeks of a row at its volatility, or why there are none.
-    ///
-    /// # Errors
-    /// Why the row has no volatility.
-    pub fn greeks(&self, row: usize) -> Result<Greeks, NoVolatility> {
-        match self.why[row] {
-            Some(why) => Err(why),
-            None => Ok(self.marks.row(row)),
+    /// Takes a trade: contracts that changed hands.
+    #[inline]
+    pub fn traded(&mut self, contract: &Contract, contracts: u32) {
+        if let Some(i) = self.place(contract) {
+            self.rows[i].volume = self.rows[i].volume.saturating_add(contracts);
         }
     }
 
-    /// The volatility of a row's mid, a year.
-    pub fn vol(&self, row: usize) -> Option<f64> {
-        Some(self.vols[row]).filter(|v| !v.is_nan())
+    /// Everything heard so far is stale: the feed was lost at `now`.
+    pub fn lose_quotes(&mut self, now: Timestamp) {
+        self.stale_until = now + 1;
     }
 
-    /// The columns of marks, one row a contract, NaN where missing.
-    pub fn marks(&self) -> &Columns {
-        &self.marks
+    /// Drops contracts that expired before `today`, and yesterday's volumes.
+    pub fn drop_expired(&mut self, today: Date) {
+        if self.day != Some(today) {
+            self.day = Some(today);
+            self.rows.iter_mut().for_each(|row| row.volume = 0);
+        }
+        let gone = self.rows.partition_point(|row| row.contract.expiry < today);
+        if gone == 0 {
+            return;
+        }
+        self.keys.drain(..gone);
+        self.rows.drain(..gone);
+        self.rights.drain(..gone);
+        self.strikes.drain(..gone);
+        self.vols.drain(..gone);
+        self.why.drain(..gone);
+        self.quoted_spot.drain(..gone);
+        self.early.drain(..gone);
+        self.marks.drop_first(gone);
+        self.expiries.retain(|e| e.date >= today);
+        self.expiries.iter_mut().for_each(|e| e.rows = e.rows.map(|row| row - gone));
     }
 
-    /// True when a row passes every filter at `now_ns`.
-    pub fn is_liquid(&self, row: usize, now_ns: i64, filter: &Liquidity) -> bool {
-        let q = &self.quotes[row];
-        let (Some(bid), Some(ask)) = (q.bid, q.ask) else { return false };
-        let open =
-            self.open_interest[row].map_or(filter.open_interest_min == 0, |n| n >= filter.open_interest_min);
-        bid > 0.0
-            && bid <= ask
-            && ask - bid <= filter.relative_spread_max * 0.5 * (bid + ask)
-            && q.bid_size.min(q.ask_size) >= filter.size_min
-            && open
-            && self.volume[row] >= filter.volume_min
-            && now_ns.saturating_sub(q.at_ns) <= filter.age_max_ns
-    }
-
-    /// Put-call pairs of an expiry's liquid strikes, for [`crate::forward::imply`], into `out`.
-    pub fn pairs(&self, expiry: usize, now_ns: i64, filter: &Liquidity, out: &mut Vec<Pair>) {
-        out.clear();
-        let (from, to) = self.expiries[expiry].rows;
-        for row in from..to.saturating_sub(1) {
-            let both = self.strikes[row] == self.strikes[row + 1];
-            if !(both && self.is_liquid(row, now_ns, filter) && self.is_liquid(row + 1, now_ns, filter)) {
-                continue;
-            }
-            let price = |row: usize| {
-                let (bid, ask) =
-                    (self.quotes[row].bid.unwrap_or(f64::NAN), self.quotes[row].ask.unwrap_or(f64::NAN));
-                (0.5 * (bid + ask), 0.5 * (ask - bid))
-            };
-            // Calls sort before puts.
-            let ((call, a), (put, b)) = (price(row), price(row + 1));
-            out.push(Pair {
-                strike: self.strikes[row],
-                difference: call - put,
-                uncertainty: (a + b).max(0.005),
-            });
+    /// The contract's place, listing it when it is new. `None` for what is never listed here.
+    #[inline]
+    fn place(&mut self, contract: &Contract) -> Option<usize> {
+        if contract.root != self.symbol {
+            return None;
+        }
+        match self.keys.binary_search(&key(contract)) {
+            Ok(i) => Some(i),
+            Err(i) => self.list(i, contract),
         }
     }
 
-    /// Smile points of an expiry from its liquid out-of-the-money rows, for [`crate::surface::Surface::refit`], into
-    /// `out`: half spreads in volatility by vega, weights by the root of the size shown.
-    pub fn smile_points(&self, expiry: usize, now_ns: i64, filter: &Liquidity, out: &mut Vec<SmilePoint>) {
-        out.clear();
-        let Expiry { terms, rows: (from, to), .. } = self.expiries[expiry];
-        let forward = terms.forward();
-        for row in from..to {
-            let is_out = (self.rights[row] == Right::Call) == (self.strikes[row] >= forward);
-            let vega = self.marks.vega[row];
-            if !(is_out && vega > 0.0 && self.is_liquid(row, now_ns, filter)) {
-                continue;
-            }
-            let q = &self.quotes[row];
-            let spread = q.ask.unwrap_or(f64::NAN) - q.bid.unwrap_or(f64::NAN);
-            out.push(SmilePoint {
-                k: libm::log(self.strikes[row] / forward),
-                vol: self.vols[row],
-                half_spread: (0.5 * spread / vega).max(1e-4),
-                weight: f64::from(q.bid_size.min(q.ask_size).clamp(1, 400)).sqrt() / 10.0,
-            });
+    #[cold]
+    fn list(&mut self, i: usize, contract: &Contract) -> Option<usize> {
+        if self.rows.len() >= CONTRACTS_MAX || contract.is_adjusted() {
+            return None;
         }
+        let found = self.expiries.binary_search_by_key(&contract.expiry, |e| e.date);
+        let at = found.unwrap_or_else(|at| {
+            let made = self.new_expiry(contract.expiry, i);
+            self.expiries.insert(at, made);
+            at
+        });
+        let first = if contract.right == Right::Call { 1 } else { 2 };
+        self.expiries[at].rows[first..].iter_mut().for_each(|row| *row += 1);
+        self.expiries[at + 1..].iter_mut().for_each(|e| e.rows = e.rows.map(|row| row + 1));
+        self.keys.insert(i, key(contract));
+        self.rows.insert(i, Listed { contract: *contract, quote: None, open_interest: None, volume: 0 });
+        self.rights.insert(i, contract.right);
+        self.strikes.insert(i, contract.strike().dollars());
+        self.vols.insert(i, f64::NAN);
+        self.why.insert(i, Some(NoVolatility::OneSided));
+        self.quoted_spot.insert(i, f64::NAN);
+        self.early.insert(i, Early::NONE);
+        self.marks.insert_missing(i);
+        Some(i)
     }
 
-    /// Puts over calls.
-    pub fn put_call_ratios(&self) -> PutCallRatios {
-        let sum = |right: Right, of: &dyn Fn(usize) -> f64| -> f64 {
-            (0..self.len()).filter(|i| self.rights[*i] == right).map(of).sum()
-        };
-        let ratio = |of: &dyn Fn(usize) -> f64| {
-            let calls = sum(Right::Call, of);
-            (calls > 0.0).then(|| sum(Right::Put, of) / calls)
-        };
-        PutCallRatios {
-            volume: ratio(&|i| f64::from(self.volume[i])),
-            open_interest: ratio(&|i| f64::from(self.open_interest[i].unwrap_or(0))),
-        }
+    fn expiry_of(&self, row: usize) -> usize {
+        self.expiries.partition_point(|e| e.rows[2] <= row)
     }
+}
 
-    /// Gamma times open interest by strike over an expiry's rows, in shares per dollar of spot: what dealers short all
-    /// open contracts would have to trade. Calls and puts count alike; strikes rise.
-    pub fn gamma_by_strike(&self, expiry: usize) -> Vec<(f64, f64)> {
-        let (from, to) = self.expiries[expiry].rows;
-        let mut found: Vec<(f64, f64)> = Vec::new();
-        for row in from..to {
-            let open = self.open_interest[row].map_or(0.0, f64::from);
-            let gamma = self.marks.gamma[row];
-            let amount =
-                if gamma.is_nan() { 0.0 } else { gamma * open * market::contract::MULTIPLIER as f64 };
-            match found.last_mut() {
-                Some(last) if last.0 == self.strikes[row] => last.1 += amount,
-                _ => found.push((self.strikes[row], amount)),
-            }
-        }
-        found
-    }
+/// Expiry, right, strike in one number that sorts like them. Days fit 31 bits for five million years.
+#[inline]
+fn key(contract: &Contract) -> u64 {
+    let days = contract.expiry.days().max(0) as u64;
+    let put = u64::from(contract.right == Right::Put);
+    days << 33 | put << 32 | u64::from(contract.strike_mils)
+}
+
+/// A side without a positive price or without size is no side.
+fn sane(quote: &Quote) -> Quote {
+    let side = |level: Option<Level>| level.filter(|l| l.price > Price::ZERO && l.size > 0);
+    Quote { bid: side(quote.bid), ask: side(quote.ask), at: quote.at }
 }

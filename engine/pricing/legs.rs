@@ -7,7 +7,7 @@
 
 use market::contract::MULTIPLIER;
 use market::order::{Holding, Leg};
-use market::{Date, Instrument, Money, Price, Right};
+use market::{Contract, Date, Instrument, Money, Price, Right};
 
 /// An amount that may have no limit, as the loss of a naked short call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,25 +107,120 @@ pub fn breakevens(set: &[Holding], cost: Money) -> Vec<Price> {
     found
 }
 
-/// What exchange and broker rules ask for the set before any credit is applied (Cboe's universal spread rule
-/// as the broker documents it): premiums ignored, the worst intrinsic loss of the options of each expiry, and of
-/// these the largest. Shares cover short calls, a hundred a contract, nearest expiry first.
+/// The most the set can lose, its cost included, whatever day it is closed on up to its first expiry; negative when
+/// every outcome wins. For one expiry this is [`max_loss`] (at that expiry).
 ///
-/// For sets over several expiries this understates what can be lost: risk must not rely on it alone.
+/// Over several expiries a short option counts as covered only by a long one of its right that expires with it or later;
+/// it can then cost no more than the strikes lie apart, since a long option that can be exercised at any time is worth
+/// its intrinsic value at least. Shares cover short calls. A short put that nothing covers can cost its strike, a short
+/// call that nothing covers has no limit: a calendar whose long leg expires first is naked.
+pub fn worst_loss(set: &[Holding], cost: Money) -> Bound {
+    if let Some(bound) = max_loss(set, cost) {
+        return bound;
+    }
+    let shares: i64 = set.iter().filter(|h| h.instrument.contract().is_none()).map(|h| h.quantity).sum();
+    let first = expiries(set).min();
+    let shorts_go_first =
+        set.iter().all(|h| h.quantity >= 0 || expiries(std::slice::from_ref(h)).min() == first);
+    // All that outlives the first expiry is long: worth its intrinsic value at least, at the one spot of that day.
+    if shorts_go_first && shares >= 0 {
+        if right_slope(set) < 0 {
+            return Bound::Unlimited;
+        }
+        let least = corner_payoffs(set).min().unwrap_or(Money::ZERO);
+        return Bound::Limited(cost - least);
+    }
+    let calls = paired(set, Right::Call, shares.max(0) / MULTIPLIER);
+    if calls.naked > 0 || shares < 0 {
+        return Bound::Unlimited;
+    }
+    let puts = paired(set, Right::Put, 0);
+    Bound::Limited(cost.saturating_add(calls.apart).saturating_add(puts.apart))
+}
+
+/// What pairing the short options of one right with long ones leaves.
+struct Paired {
+    /// What the pairs can cost: strikes apart, adversely. A put without a partner costs its strike.
+    apart: Money,
+    /// Short contracts without a partner.
+    naked: i64,
+}
+
+/// Most holdings of a set that are paired; sets are the legs of one order.
+const PAIRED_MAX: usize = 16;
+
+/// Pairs each short option with longs that expire with it or later, the latest short first and for each the long that
+/// expires soonest, so that no long is spent where a later one would do.
+fn paired(set: &[Holding], right: Right, mut cover: i64) -> Paired {
+    let option = |h: &Holding| h.instrument.contract().filter(|c| c.right == right);
+    let mut left: arrayvec::ArrayVec<i64, PAIRED_MAX> =
+        set.iter().take(PAIRED_MAX).map(|h| h.quantity).collect();
+    let mut found = Paired { apart: Money::ZERO, naked: 0 };
+    loop {
+        let shorts = (0..left.len()).filter(|i| left[*i] < 0 && option(&set[*i]).is_some());
+        let Some(short) = shorts.max_by_key(|i| option(&set[*i]).map(|c| c.expiry)) else { break };
+        let Some(sold) = option(&set[short]) else { break };
+        let longs = (0..left.len()).filter(|i| left[*i] > 0);
+        let adverse = |bought: Contract| match right {
+            Right::Call => bought.strike() - sold.strike(),
+            Right::Put => sold.strike() - bought.strike(),
+        };
+        let fitting = longs.filter_map(|i| {
+            let bought = option(&set[i]).filter(|c| c.expiry >= sold.expiry)?;
+            Some((bought.expiry, adverse(bought).max(Price::ZERO), i))
+        });
+        let Some((_, apart, long)) = fitting.min() else {
+            let by_shares = (-left[short]).min(cover);
+            cover -= by_shares;
+            left[short] += by_shares;
+            found.naked -= left[short];
+            if right == Right::Put {
+                found.apart += sold.strike().times(-left[short] * MULTIPLIER);
+            }
+            left[short] = 0;
+            continue;
+        };
+        let contracts = left[long].min(-left[short]);
+        found.apart += apart.times(contracts * MULTIPLIER);
+        left[long] -= contracts;
+        left[short] += contracts;
+    }
+    found
+}
+
+/// What exchange and broker rules ask for the set before any credit is applied: the larger of the broker's documented
+/// rule and, for sets over several expiries, what the pairs of [`worst_loss`] can cost.
+///
+/// The broker's rule (Cboe's universal spread rule as `alpaca` documents it): premiums ignored, the worst intrinsic loss
+/// of the options of each expiry, and of these the largest. Long calls that expire later cover short ones, then shares
+/// do, a hundred a contract; a short call that nothing covers has no limit.
 pub fn margin(set: &[Holding]) -> Bound {
+    let broker = broker_margin(set);
+    match (broker, single_expiry(set)) {
+        (Bound::Limited(_), None) => broker.max(worst_loss(set, Money::ZERO)),
+        _ => broker,
+    }
+}
+
+/// The broker's documented rule alone, as [`margin`] describes it. Over several expiries it understates what can be lost.
+pub fn broker_margin(set: &[Holding]) -> Bound {
     let mut free_shares: i64 = set
         .iter()
         .filter_map(|h| matches!(h.instrument, Instrument::Stock(_)).then_some(h.quantity.max(0)))
         .sum();
     let mut largest = Bound::Limited(Money::ZERO);
-    let mut after = Date::from_days(i32::MIN);
-    while let Some(expiry) = expiries(set).filter(|e| *e > after).min() {
+    // Latest expiry first: what is long there covers what is short before it.
+    let mut spare = 0;
+    let mut before = Date::from_days(i32::MAX);
+    while let Some(expiry) = expiries(set).filter(|e| *e < before).max() {
         let of_expiry = || set.iter().filter(|h| expires_on(h, expiry));
-        let uncovered = (-of_expiry().map(slope).sum::<i64>()).max(0);
+        spare += of_expiry().map(slope).sum::<i64>();
+        let uncovered = (-spare).max(0);
         if uncovered > free_shares {
             return Bound::Unlimited;
         }
         free_shares -= uncovered;
+        spare = spare.max(0);
         // A covering share is worth its price: a call struck at zero.
         let worst = of_expiry()
             .filter_map(|h| h.instrument.contract().map(|c| c.strike()))
@@ -134,7 +229,7 @@ pub fn margin(set: &[Holding]) -> Bound {
             .min()
             .unwrap_or(Money::ZERO);
         largest = largest.max(Bound::Limited((-worst).max(Money::ZERO)));
-        after = expiry;
+        before = expiry;
     }
     largest
 }
@@ -197,7 +292,7 @@ fn halved(doubled: i128) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use market::{Contract, Symbol};
+    use market::Symbol;
     use proptest::prelude::*;
 
     fn option(right: Right, strike_cents: i64, quantity: i64) -> Holding {
@@ -253,6 +348,11 @@ mod tests {
             (vec![shares(100), option(Call, 19_000, -1), later(option(Call, 19_000, -1))], Bound::Unlimited),
             (vec![option(Put, 56_000, -1)], dollars(56_000)),
             (vec![option(Call, 56_000, -1)], Bound::Unlimited),
+            // A later long call covers; the broker's rule does not see that it is struck higher.
+            (vec![option(Call, 10_000, -1), later(option(Call, 11_000, 1))], dollars(0)),
+            (vec![option(Call, 10_000, 1), later(option(Call, 10_000, -1))], Bound::Unlimited),
+            // A later long put does not.
+            (vec![option(Put, 56_000, -1), later(option(Put, 56_000, 1))], dollars(56_000)),
             // Each expiry on its own, then the largest.
             (
                 vec![
@@ -266,8 +366,92 @@ mod tests {
             (vec![], dollars(0)),
         ];
         for (set, wanted) in table {
-            assert_eq!(margin(&set), wanted, "{set:?}");
+            assert_eq!(broker_margin(&set), wanted, "{set:?}");
         }
+    }
+
+    #[test]
+    fn over_several_expiries_only_later_longs_cover() {
+        use Right::{Call, Put};
+        let dollars = |d: i64| Bound::Limited(Money::from_dollars(d));
+        let table = [
+            (
+                "calendar: the debit",
+                vec![option(Call, 10_000, -1), later(option(Call, 10_000, 1))],
+                dollars(300),
+            ),
+            (
+                "diagonal: and the strikes apart",
+                vec![option(Call, 10_000, -1), later(option(Call, 10_400, 1))],
+                dollars(700),
+            ),
+            ("put diagonal", vec![option(Put, 10_000, -1), later(option(Put, 9_500, 1))], dollars(800)),
+            (
+                "double diagonal: one side can lose",
+                vec![
+                    option(Put, 9_500, -1),
+                    option(Call, 10_500, -1),
+                    later(option(Put, 9_000, 1)),
+                    later(option(Call, 11_000, 1)),
+                ],
+                dollars(800),
+            ),
+            (
+                "long leg expires first: naked",
+                vec![option(Call, 10_000, 1), later(option(Call, 10_000, -1))],
+                Bound::Unlimited,
+            ),
+            (
+                "long put expires first: the strike",
+                vec![option(Put, 10_000, 1), later(option(Put, 10_000, -1))],
+                dollars(10_300),
+            ),
+            (
+                "two spreads: both",
+                vec![
+                    option(Put, 56_000, -1),
+                    option(Put, 55_000, 1),
+                    later(option(Put, 56_000, -1)),
+                    later(option(Put, 55_500, 1)),
+                ],
+                dollars(1800),
+            ),
+        ];
+        for (name, set, wanted) in table {
+            assert_eq!(worst_loss(&set, Money::from_dollars(300)), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_long_leg_covers_once() {
+        use Right::Call;
+        let dollars = |d: i64| Bound::Limited(Money::from_dollars(d));
+        let table = [
+            (
+                "short calls of two days under one late long call",
+                vec![
+                    option(Call, 10_000, -1),
+                    later(option(Call, 10_000, -1)),
+                    later(option(Call, 10_100, 1)),
+                ],
+                Bound::Unlimited,
+            ),
+            (
+                "shares cover the one left over",
+                vec![
+                    shares(100),
+                    option(Call, 10_000, -1),
+                    later(option(Call, 10_000, -1)),
+                    later(option(Call, 10_100, 1)),
+                ],
+                dollars(400),
+            ),
+        ];
+        for (name, set, wanted) in table {
+            assert_eq!(worst_loss(&set, Money::from_dollars(300)), wanted, "{name}");
+        }
+        let diagonal = [option(Call, 10_000, -1), later(option(Call, 10_400, 1))];
+        assert_eq!(margin(&diagonal), dollars(400), "the broker's rule says nothing, the strikes do");
     }
 
     #[test]
@@ -332,6 +516,42 @@ mod tests {
     }
 
     proptest! {
+        /// A set of defined risk of one expiry asks for margin what it can lose when nothing was paid for it.
+        #[test]
+        fn margin_is_the_worst_loss_of_defined_risk(
+            legs in proptest::collection::vec((any::<bool>(), 1i64..400, -3i64..=3), 1..5),
+        ) {
+            let set: Vec<Holding> = legs.iter()
+                .map(|(call, k, q)| option(if *call { Right::Call } else { Right::Put }, k * 100, *q))
+                .collect();
+            let worst = worst_loss(&set, Money::ZERO);
+            prop_assert_eq!(margin(&set).max(Bound::Limited(Money::ZERO)), worst.max(Bound::Limited(Money::ZERO)));
+        }
+
+        /// Over two expiries: whatever the spot is on the first day, with the later options worth their intrinsic value at
+        /// least, nothing worse than the worst loss happens; and putting all on one day never makes it worse.
+        #[test]
+        fn nothing_is_worse_than_the_worst_loss(
+            legs in proptest::collection::vec((any::<bool>(), 1i64..400, -3i64..=3, any::<bool>()), 1..5),
+            spot in 0i64..600,
+        ) {
+            let set: Vec<Holding> = legs.iter()
+                .map(|(call, k, q, late)| {
+                    let leg = option(if *call { Right::Call } else { Right::Put }, k * 100, *q);
+                    if *late { later(leg) } else { leg }
+                })
+                .collect();
+            if let Bound::Limited(worst) = worst_loss(&set, Money::ZERO) {
+                // Each expiry settles at a spot of its own; a later long option may have been exercised on the first day.
+                let day = |h: &Holding| h.instrument.contract().map(|c| c.expiry);
+                let first = set.iter().filter_map(day).min();
+                let near: Vec<Holding> = set.iter().filter(|h| day(h) == first).copied().collect();
+                let lates: Vec<Holding> = set.iter().filter(|h| day(h) != first).copied().collect();
+                let now = payoff(&near, Price::from_cents(spot * 100)) + payoff(&lates, Price::from_cents(spot * 100));
+                prop_assert!(-now <= worst, "{:?}", set);
+            }
+        }
+
         /// No spot ever gives more or less than the extremes say.
         #[test]
         fn extremes_bound_every_outcome(

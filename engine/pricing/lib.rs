@@ -4,7 +4,8 @@
 //! [`european`] and [`batch`] give European values with all Greeks ([`black_scholes`] the plain ones), [`implied`] inverts
 //! them; [`american`] and [`dividends`] price early exercise, [`assignment`] says when to fear it; [`forward`], [`smile`] and
 //! [`surface`] read the market, [`chain`] holds it; [`legs`] (exact) and [`structure`] (with odds) say what a set of options is
-//! worth at expiry, what it can gain and lose, and what margin it asks.
+//! worth at expiry, what it can gain and lose, and what margin it asks; [`touch`] and [`tilt`] are odds of a barrier and of a
+//! forecast, [`outlook`] says it all at once.
 
 pub mod american;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub mod forward;
 mod golden_test;
 pub mod implied;
 pub mod legs;
+pub mod outlook;
 
 #[cfg(test)]
 mod real_chains_test;
@@ -37,7 +39,8 @@ mod structure_test;
 pub mod surface;
 #[cfg(test)]
 mod surface_test;
-
+pub mod tilt;
+pub mod touch;
 pub mod volatility_history;
 
 pub use black_scholes::{delta, price, vega};

@@ -151,6 +151,57 @@ fn leg_value(kind: &Kind, spot: f64, elapsed: f64, rate: f64, dividend_yield: f6
     }
 }
 
+/// What the set is worth at the best spot of its first expiry, dollars: options that expire later at their own
+/// volatilities. `None` without options. Over one expiry [`Profile`] says it exactly.
+pub fn best_at_first_expiry(
+    legs: &[StructureLeg],
+    spot: f64,
+    rate: f64,
+    dividend_yield: f64,
+) -> Option<Extreme> {
+    let (first, vol) = first_expiry(legs)?;
+    if right_slope(legs) > 0.0 {
+        return Some(Extreme::Unlimited);
+    }
+    let worth = |spot: f64| value_at(legs, spot, first, rate, dividend_yield);
+    let strikes = legs.iter().filter_map(|l| l.strike());
+    // Between the kinks at the strikes that expire the curve is smooth: a grid of a quarter of a deviation, then closer.
+    let step = (0.25 * vol * first.sqrt()).max(1e-4);
+    let grid = (-16..=16).map(|i| spot * libm::exp(f64::from(i) * step));
+    let better = |best: (f64, f64), at: f64| {
+        let found = worth(at);
+        if found > best.1 { (at, found) } else { best }
+    };
+    let best = strikes.chain(grid).fold((spot, worth(spot)), better);
+    let closer = (-7..=7).map(|i| best.0 * libm::exp(f64::from(i) * step / 8.0));
+    Some(Extreme::Limited(closer.fold(best, better).1))
+}
+
+/// Years to the first expiry of the set, and the largest volatility of its options.
+fn first_expiry(legs: &[StructureLeg]) -> Option<(f64, f64)> {
+    let options = legs.iter().filter_map(|l| match l.kind {
+        Kind::Option { years, vol, .. } => Some((years, vol)),
+        Kind::Stock => None,
+    });
+    options.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
+
+/// Shares held once the underlying is above every strike.
+fn right_slope(legs: &[StructureLeg]) -> f64 {
+    let is_call = |l: &&StructureLeg| !matches!(l.kind, Kind::Option { right: Right::Put, .. });
+    legs.iter().filter(is_call).map(|l| l.shares).sum()
+}
+
+impl StructureLeg {
+    /// The strike of an option.
+    pub fn strike(&self) -> Option<f64> {
+        match self.kind {
+            Kind::Option { strike, .. } => Some(strike),
+            Kind::Stock => None,
+        }
+    }
+}
+
 /// The Greeks of the set in dollars now.
 pub fn structure_greeks(legs: &[StructureLeg], spot: f64, rate: f64, dividend_yield: f64) -> Greeks {
     let mut sum = Greeks::default();
@@ -175,6 +226,9 @@ pub fn structure_greeks(legs: &[StructureLeg], spot: f64, rate: f64, dividend_yi
     sum
 }
 
+/// Points of the curve on the first of several expiries.
+const CURVE_POINTS: i32 = 1_024;
+
 /// Profit and loss at the one expiry of a set, `cost` dollars paid for it: a broken line over the spot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
@@ -197,11 +251,7 @@ impl Profile {
         if !expiries.all(|y| first.is_some_and(|f| (y - f).abs() < 1e-9)) {
             return None;
         }
-        let strike = |l: &StructureLeg| match l.kind {
-            Kind::Option { strike, .. } => Some(strike),
-            Kind::Stock => None,
-        };
-        let mut spots: Vec<f64> = legs.iter().filter_map(strike).chain([0.0]).collect();
+        let mut spots: Vec<f64> = legs.iter().filter_map(StructureLeg::strike).chain([0.0]).collect();
         spots.sort_by(f64::total_cmp);
         spots.dedup();
         let payoff = |spot: f64| -> f64 {
@@ -211,12 +261,36 @@ impl Profile {
             };
             legs.iter().map(|l| l.shares * of(l)).sum()
         };
-        let is_call = |l: &&StructureLeg| !matches!(l.kind, Kind::Option { right: Right::Put, .. });
-        let slope: f64 = legs.iter().filter(is_call).map(|l| l.shares).sum();
-        let size = |l: &StructureLeg| l.shares.abs() * strike(l).unwrap_or(l.ask.abs());
+        let slope = right_slope(legs);
+        let size = |l: &StructureLeg| l.shares.abs() * l.strike().unwrap_or(l.ask.abs());
         let zero = 1e-12 * (legs.iter().map(size).sum::<f64>() + cost.abs());
         let corners = spots.iter().map(|s| (*s, payoff(*s) - cost)).collect();
         Some(Self { corners, slope, zero })
+    }
+
+    /// Profit and loss on the first of several expiries: options that expire later are valued at their own volatilities.
+    /// The smooth curve is joined from [`CURVE_POINTS`] points over eight deviations either way, and the strikes; between
+    /// them it is off by less than a thousandth of the straddle at the money. Without options `None`.
+    pub fn at_first_expiry(
+        legs: &[StructureLeg],
+        cost: f64,
+        spot: f64,
+        rate: f64,
+        dividend_yield: f64,
+    ) -> Option<Self> {
+        let (first, vol) = first_expiry(legs)?;
+        let worth = |at: f64| value_at(legs, at, first, rate, dividend_yield);
+        let step = 16.0 * (vol * first.sqrt()).max(1e-3) / f64::from(CURVE_POINTS);
+        let grid = (0..=CURVE_POINTS)
+            .map(|i| spot * libm::exp((f64::from(i) - f64::from(CURVE_POINTS) / 2.0) * step));
+        let mut spots: Vec<f64> =
+            legs.iter().filter_map(StructureLeg::strike).chain(grid).chain([0.0]).collect();
+        spots.sort_by(f64::total_cmp);
+        spots.dedup();
+        let size = |l: &StructureLeg| l.shares.abs() * l.strike().unwrap_or(l.ask.abs());
+        let zero = 1e-12 * (legs.iter().map(size).sum::<f64>() + cost.abs());
+        let corners = spots.iter().map(|s| (*s, worth(*s) - cost)).collect();
+        Some(Self { corners, slope: right_slope(legs), zero })
     }
 
     /// Profit at a spot, dollars.
@@ -276,6 +350,12 @@ impl Profile {
         found
     }
 
+    /// The spot of the largest profit; the first of several. `None` when it has no limit.
+    pub fn best_spot(&self) -> Option<f64> {
+        let best = self.corners.iter().copied().reduce(|a, b| if b.1 > a.1 + self.zero { b } else { a });
+        best.filter(|_| self.slope <= 0.0).map(|(spot, _)| spot)
+    }
+
     /// The spots at which gain turns to loss or back, rising.
     pub fn breakevens(&self) -> Vec<f64> {
         let intervals = self.profit_intervals();
@@ -308,24 +388,6 @@ impl Profile {
         }
         sum
     }
-}
-
-/// Probability that a lognormal spot touches `barrier` before `years` have passed (the reflection principle).
-pub fn probability_of_touch(terms: &Terms, barrier: f64, vol: f64) -> f64 {
-    let h = libm::log(barrier / terms.spot);
-    let deviation = vol * terms.root;
-    if h == 0.0 {
-        return 1.0;
-    }
-    if deviation.is_nan() || deviation <= 0.0 {
-        let reached = libm::log(terms.forward() / terms.spot);
-        return f64::from(u8::from(reached / h >= 1.0));
-    }
-    let drift = (terms.rate - terms.dividend_yield - 0.5 * vol * vol) * terms.years;
-    let side = h.signum();
-    let direct = normal(side * (drift - h) / deviation);
-    let power = libm::exp((2.0 * drift * h / (deviation * deviation)).min(700.0));
-    (direct + power * normal(-side * (h + drift) / deviation)).clamp(0.0, 1.0)
 }
 
 /// Shares of the underlying's price that a naked short option asks under Regulation T.

@@ -3,6 +3,7 @@
 use crate::european::{Terms, greeks};
 use crate::golden_test::file;
 use crate::structure::*;
+use crate::touch::probability_of_touch;
 use market::Right;
 use serde_json::Value;
 

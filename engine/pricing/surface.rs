@@ -91,6 +91,9 @@ impl Slice {
     }
 }
 
+/// Expiries to make room for at first.
+const EXPIRIES_ROOM: usize = 64;
+
 /// All expiries of one underlying, nearest first.
 #[derive(Clone, Debug, Default)]
 pub struct Surface {
@@ -98,9 +101,9 @@ pub struct Surface {
 }
 
 impl Surface {
-    /// An empty surface.
+    /// An empty surface. Allocates its room once.
     pub fn new() -> Self {
-        Self::default()
+        Self { slices: Vec::with_capacity(EXPIRIES_ROOM) }
     }
 
     /// The expiries, nearest first.

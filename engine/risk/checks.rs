@@ -11,7 +11,7 @@ use market::order::{Account, Effect, Holding};
 use market::session::{contract_close, session_at};
 use market::{Instrument, Label, Money, Timestamp};
 use portfolio::{Book, Proposal, Purpose, Trade};
-use pricing::legs::{self, Bound, holding_of};
+use pricing::legs::{self, holding_of};
 
 /// What the operator allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,8 +252,7 @@ fn defined_risk(case: &Case<'_>) -> Finding {
         proposal.legs.iter().map(|leg| holding_of(leg, 1)).collect();
     let cost = proposal.natural.times(crate::pending::multiplier(&proposal.legs));
     let margin = legs::margin(&set);
-    // Over several expiries no payoff says the worst: what the structure admits must do.
-    let worst = legs::max_loss(&set, cost).unwrap_or(Bound::Limited(proposal.max_loss));
+    let worst = legs::worst_loss(&set, cost);
     let honest = worst.money() <= proposal.max_loss && margin.money() <= proposal.margin;
     let finite = worst.limited().is_some() && margin.limited().is_some() && proposal.max_loss < Money::MAX;
     let verdict =

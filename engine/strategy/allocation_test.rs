@@ -55,3 +55,25 @@ fn a_tick_allocates_nothing() {
     let made = COUNT.with(Cell::get) - before;
     assert_eq!(made, 0, "allocations in 15,000 ticks");
 }
+
+#[test]
+fn a_search_allocates_nothing_once_its_tables_have_grown() {
+    use crate::search::Finder;
+    use crate::search_test::{SPOT, chain_of, eleven, settings};
+    use crate::structures::tests::{calendar, shipped};
+    let chain = chain_of(&[EXPIRY, EXPIRY.plus(28)], SPOT, eleven());
+    let spot = market::Price::nearest(SPOT).expect("in range");
+    let mut structures = shipped();
+    structures.push(calendar(market::Right::Call));
+    let (mut finder, settings) = (Finder::new(), settings());
+    let mut search = || {
+        let mut round = finder.begin(&chain, crate::search_test::SPY, spot, eleven(), 1, &settings);
+        structures.iter().filter(|s| round.candidate(s).is_ok()).count()
+    };
+    assert_eq!(search(), 3);
+    let before = COUNT.with(Cell::get);
+    for _ in 0..100 {
+        search();
+    }
+    assert_eq!(COUNT.with(Cell::get) - before, 0, "allocations in 100 searches");
+}

@@ -40,8 +40,9 @@ pub struct ClosingPrice {
     pub fresh: bool,
 }
 
-/// From 17:00 on nothing trades any more: a last-day rule that late holds positions through their expiry.
-const HOLDS_THROUGH_FROM_S: i64 = 17 * 3600;
+/// From 17:00 on nothing trades any more: a last-day rule that late holds positions through their expiry. Seconds after
+/// New York midnight.
+pub const HOLDS_THROUGH_FROM_S: i64 = 17 * 3600;
 
 /// The legs that close a position.
 pub fn closing_legs(opened: &Legs) -> Legs {

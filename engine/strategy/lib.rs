@@ -11,6 +11,7 @@ pub mod exit;
 pub mod forecasts;
 pub mod held;
 pub mod hours;
+pub mod marking;
 pub mod panel;
 pub mod said;
 pub mod search;

@@ -3,6 +3,7 @@
 
 use crate::entry;
 use crate::exit;
+use crate::marking;
 use crate::search_test::{DAY, EXPIRY, SPOT, SPY, contracts, eleven, model_quote, settings as search};
 use crate::structures::tests::shipped;
 use crate::{Blocked, Said, Settings, Underlying};
@@ -16,6 +17,7 @@ use market::time::{MINUTE, SECOND};
 use market::{Contract, Date, Instrument, Label, Price, Symbol, Timestamp};
 use portfolio::notes::{DoneNote, Ending, PositionNote};
 use portfolio::{ExitReason, Proposal, Purpose};
+use pricing::chain::terms::Liquidity;
 
 const UP: [f32; 3] = [0.1, 0.2, 0.7];
 const FLAT: [f32; 3] = [0.2, 0.6, 0.2];
@@ -60,10 +62,25 @@ fn settings() -> Settings {
             retry_ns: 30 * SECOND,
         },
         search: search(),
+        marking: marking(),
         spot_age_max_ns: 5 * SECOND,
         mark_every_ns: 10 * SECOND,
         missing_max: u32::MAX,
         inference: true,
+    }
+}
+
+fn marking() -> marking::Settings {
+    marking::Settings {
+        remark_every_ns: 100_000_000,
+        refit_every_ns: 10 * SECOND,
+        liquidity: Liquidity {
+            relative_spread_max: 0.5,
+            size_min: 1,
+            open_interest_min: 0,
+            volume_min: 0,
+            age_max_ns: MINUTE,
+        },
     }
 }
 

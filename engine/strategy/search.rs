@@ -1,20 +1,27 @@
-//! From a structure, a chain and a spot to concrete legs with prices and worst case. Pure: the same chain gives
-//! the same candidate.
+//! From structures, a chain and a spot to concrete legs with prices and worst case. Pure: the same chain gives the same
+//! candidates.
 //!
-//! Deltas come from each contract's own mid: its implied volatility by the European formula, which for the
-//! out-of-the-money side is within a hundredth of the American one.
+//! A [`Finder`] looks at one chain at one moment ([`Finder::begin`]) for any number of structures. What they share is
+//! computed once: the strikes of an expiry that may be traded, their deltas, the expected move. Its tables are kept from
+//! one round to the next, so that a search allocates nothing once they have grown.
+//!
+//! Deltas are the chain's own: of each contract's mid, early exercise included.
+
+mod judge;
+mod strikes;
+
+pub use judge::{arithmetic_legs, judged};
 
 use crate::chain::{Chain, Listed};
-use crate::structures::{LegTemplate, Pick, Structure};
+use crate::structures::{Days, Expiry, Holds, LegTemplate, Pick, Structure, Width};
 use arrayvec::ArrayVec;
 use market::contract::MULTIPLIER;
 use market::order::{Effect, LEGS_MAX, Leg, Legs};
-use market::quote::Quote;
 use market::session::{session, year_fraction};
-use market::{Date, Instrument, Money, Price, Right, Timestamp};
-use pricing::legs::{self, holding_of};
+use market::{Contract, Date, Instrument, Money, Price, Right, Symbol, Timestamp};
+use strikes::{Strike, Tables};
 
-/// What a contract must be like to be traded, and what its delta is computed with.
+/// What a contract must be like to be traded, and what the chain is marked with where quotes do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Widest spread as a share of the mid, in basis points.
@@ -42,7 +49,8 @@ pub struct Candidate {
     pub natural: Price,
     /// The most one unit can lose from a fill at `natural`, without fees.
     pub max_loss: Money,
-    /// The most one unit can gain from a fill at `mid`, without fees; `Money::MAX` when there is no limit.
+    /// The most one unit can gain from a fill at `mid`, without fees; `Money::MAX` when there is no limit. Over several
+    /// expiries an estimate: the best spot on the first expiry, later options at today's volatilities.
     pub max_profit: Money,
     /// What exchange and broker rules ask for one unit before any credit.
     pub margin: Money,
@@ -63,34 +71,28 @@ pub enum Shortfall {
     Reward,
 }
 
-/// Most expiries tried, nearest to the target first.
-const EXPIRIES_MAX: usize = 3;
+/// One leg found, with its quote.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The leg; shares come in hundreds.
+    pub leg: Leg,
+    /// Best bid, dollars per share.
+    pub bid: Price,
+    /// Best ask, dollars per share.
+    pub ask: Price,
+    /// Volatility of its mid; `None` for shares, and where the price has none or none was asked for.
+    pub vol: Option<f64>,
+    /// Years to expiry; 0 for shares.
+    pub years: f64,
+}
+
+/// The legs of one unit, with their quotes.
+pub type Picked = ArrayVec<Found, LEGS_MAX>;
+
+/// Most expiries tried for one leg, nearest to the target first.
+pub const EXPIRIES_MAX: usize = 3;
 /// Ten thousand basis points are the whole.
 const BPS: i64 = 10_000;
-
-/// The first candidate of a structure, over the expiries nearest to its target. Expiries with fewer than `days_floor`
-/// days left are passed over: the exit rules would close at once what is opened there.
-///
-/// # Errors
-/// What was missing.
-pub fn candidate(
-    structure: &Structure,
-    chain: &Chain,
-    spot: Price,
-    now: Timestamp,
-    days_floor: i32,
-    settings: &Settings,
-) -> Result<Candidate, Shortfall> {
-    let today = now.new_york().0;
-    let mut shortfall = Shortfall::NoExpiry;
-    for expiry in nearest_expiries(structure, chain, today, days_floor) {
-        match in_expiry(structure, chain, spot, now, expiry, settings) {
-            Ok(found) => return Ok(found),
-            Err(missing) => shortfall = shortfall.max(missing),
-        }
-    }
-    Err(shortfall)
-}
 
 /// The mid of a quote when its contract may be traded.
 pub fn liquid_mid(chain: &Chain, row: &Listed, now: Timestamp, settings: &Settings) -> Option<Price> {
@@ -104,208 +106,251 @@ pub fn liquid_mid(chain: &Chain, row: &Listed, now: Timestamp, settings: &Settin
     (narrow && open).then_some(mid)
 }
 
-fn nearest_expiries(
-    structure: &Structure,
-    chain: &Chain,
-    today: Date,
-    days_floor: i32,
-) -> ArrayVec<Date, EXPIRIES_MAX> {
-    let days = structure.days;
-    let off = |expiry: Date| (expiry.days_since(today) - days.target).abs();
-    let mut nearest = ArrayVec::<Date, EXPIRIES_MAX>::new();
-    for expiry in chain.expiries() {
-        let left = expiry.days_since(today);
-        if left < days.min.max(days_floor) || left > days.max {
-            continue;
-        }
-        let place = nearest.iter().position(|held| off(expiry) < off(*held)).unwrap_or(nearest.len());
-        if place < EXPIRIES_MAX {
-            if nearest.is_full() {
-                nearest.pop();
-            }
-            nearest.insert(place, expiry);
+/// Finds candidates. One a symbol, used again and again.
+#[derive(Clone, Debug, Default)]
+pub struct Finder {
+    tables: Tables,
+}
+
+impl Finder {
+    /// One with empty tables.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Begins a round: what is found from here on is of this chain at this moment. Expiries with fewer than `days_floor`
+    /// days left are passed over: the exit rules would close at once what is opened there.
+    pub fn begin<'a>(
+        &'a mut self,
+        chain: &'a Chain,
+        symbol: Symbol,
+        spot: Price,
+        now: Timestamp,
+        days_floor: i32,
+        settings: &'a Settings,
+    ) -> Round<'a> {
+        self.tables.clear();
+        Round {
+            tables: &mut self.tables,
+            chain,
+            symbol,
+            spot,
+            now,
+            today: now.new_york().0,
+            days_floor,
+            settings,
         }
     }
-    nearest
 }
 
-/// One leg found, with its quote.
-struct Found {
-    leg: Leg,
-    quote: Quote,
-}
-
-fn in_expiry(
-    structure: &Structure,
-    chain: &Chain,
+/// One chain at one moment, looked at for structures.
+pub struct Round<'a> {
+    tables: &'a mut Tables,
+    chain: &'a Chain,
+    symbol: Symbol,
     spot: Price,
     now: Timestamp,
-    expiry: Date,
-    settings: &Settings,
-) -> Result<Candidate, Shortfall> {
-    let market = Market { chain, spot: spot.dollars(), years: years_to(expiry, now), now, settings };
-    let mut found = ArrayVec::<Found, LEGS_MAX>::new();
-    for (i, template) in structure.legs.iter().enumerate().take(LEGS_MAX) {
-        let row = match template.pick {
-            Pick::Delta { target, tolerance } => market.by_delta(expiry, template, target, tolerance),
-            Pick::Width { from, dollars, tolerance } => {
-                let base = structure.legs.iter().position(|l| l.name == from).and_then(|b| found.get(b));
-                base.and_then(|b| b.leg.instrument.contract())
-                    .and_then(|b| market.by_width(expiry, template, b.strike(), dollars, tolerance))
+    today: Date,
+    days_floor: i32,
+    settings: &'a Settings,
+}
+
+impl Round<'_> {
+    /// The first candidate of a structure, over the expiries nearest to its target.
+    ///
+    /// # Errors
+    /// What was missing.
+    pub fn candidate(&mut self, structure: &Structure) -> Result<Candidate, Shortfall> {
+        let mut shortfall = Shortfall::NoExpiry;
+        for expiry in self.expiries(structure) {
+            let picked = self.legs(structure, expiry);
+            let terms = (self.spot.dollars(), self.settings.rate, self.settings.dividend_yield);
+            match picked.and_then(|picked| judged(&picked, structure.reward_min, terms)) {
+                Ok(found) => return Ok(found),
+                Err(missing) => shortfall = shortfall.max(missing),
             }
-        };
-        let found_leg = row.and_then(|row| {
-            let leg = Leg {
-                instrument: Instrument::Option(row.contract),
-                side: template.side,
-                effect: Effect::Open,
-                ratio: template.ratio,
-            };
-            // Two legs in one contract would be no structure.
-            let taken = found.iter().any(|f| f.leg.instrument == leg.instrument);
-            Some(Found { leg, quote: row.quote?.0 }).filter(|_| !taken)
-        });
-        found.push(found_leg.ok_or(Shortfall::NoLeg(i as u8))?);
+        }
+        Err(shortfall)
     }
-    judged(&found, structure.reward_min)
+
+    /// The expiries that a structure's `days` choose, nearest to the target first; today alone for shares only.
+    pub fn expiries(&self, structure: &Structure) -> ArrayVec<Date, EXPIRIES_MAX> {
+        self.nearest_expiries(self.today, structure.days)
+    }
+
+    /// The legs of a structure whose shared expiry is given.
+    ///
+    /// # Errors
+    /// The leg that found nothing.
+    pub fn legs(&mut self, structure: &Structure, expiry: Date) -> Result<Picked, Shortfall> {
+        let mut picked = Picked::new();
+        for (i, template) in structure.legs.iter().enumerate().take(LEGS_MAX) {
+            let found = match template.holds {
+                Holds::Shares => Some(self.shares(template)),
+                Holds::Option { right, expiry: which, pick } => {
+                    let wanted = Wanted { structure, template, right, pick };
+                    let expiries = self.expiries_of(structure, which, expiry, &picked);
+                    expiries.into_iter().find_map(|date| self.option(&wanted, date, &picked))
+                }
+            };
+            picked.push(found.ok_or(Shortfall::NoLeg(i as u8))?);
+        }
+        Ok(picked)
+    }
+
+    fn shares(&self, template: &LegTemplate) -> Found {
+        let leg = Leg {
+            instrument: Instrument::Stock(self.symbol),
+            side: template.side,
+            effect: Effect::Open,
+            ratio: template.ratio * MULTIPLIER as u32,
+        };
+        Found { leg, bid: self.spot, ask: self.spot, vol: None, years: 0.0 }
+    }
+
+    fn expiries_of(
+        &self,
+        structure: &Structure,
+        which: Expiry,
+        shared: Date,
+        picked: &Picked,
+    ) -> ArrayVec<Date, EXPIRIES_MAX> {
+        let of = |name| contract_of(structure, name, picked).map(|contract| contract.expiry);
+        match which {
+            Expiry::Shared => ArrayVec::from_iter([shared]),
+            Expiry::Own(days) => self.nearest_expiries(self.today, days),
+            Expiry::Same(name) => of(&name).into_iter().collect(),
+            Expiry::After { leg, days } => {
+                of(&leg).map(|base| self.nearest_expiries(base, days)).unwrap_or_default()
+            }
+        }
+    }
+
+    fn nearest_expiries(&self, from: Date, days: Days) -> ArrayVec<Date, EXPIRIES_MAX> {
+        let off = |expiry: Date| (expiry.days_since(from) - days.target).abs();
+        let mut nearest = ArrayVec::<Date, EXPIRIES_MAX>::new();
+        for expiry in self.chain.expiries() {
+            let away = expiry.days_since(from);
+            if away < days.min || away > days.max || expiry.days_since(self.today) < self.days_floor {
+                continue;
+            }
+            let place = nearest.iter().position(|held| off(expiry) < off(*held)).unwrap_or(nearest.len());
+            if place < EXPIRIES_MAX {
+                if nearest.is_full() {
+                    nearest.pop();
+                }
+                nearest.insert(place, expiry);
+            }
+        }
+        nearest
+    }
+
+    fn option(&mut self, wanted: &Wanted<'_>, expiry: Date, picked: &Picked) -> Option<Found> {
+        let row = self.strike(wanted, expiry, picked)?;
+        let leg = Leg {
+            instrument: Instrument::Option(row.contract),
+            side: wanted.template.side,
+            effect: Effect::Open,
+            ratio: wanted.template.ratio,
+        };
+        // Two legs in one contract would be no structure.
+        if picked.iter().any(|f| f.leg.instrument == leg.instrument) {
+            return None;
+        }
+        let years = years_to(expiry, self.now);
+        Some(Found { leg, bid: row.bid, ask: row.ask, vol: Some(row.vol).filter(|v| *v > 0.0), years })
+    }
+
+    fn strike(&mut self, wanted: &Wanted<'_>, expiry: Date, picked: &Picked) -> Option<Strike> {
+        let (right, spot) = (wanted.right, self.spot.dollars());
+        let out = if right == Right::Call { 1.0 } else { -1.0 };
+        let near = |strike: f64, tolerance: f64| {
+            Some(Aim { strike: Price::nearest(strike)?, tolerance: Price::nearest(tolerance)?, beyond: None })
+        };
+        let base = |name| contract_of(wanted.structure, name, picked).map(|contract| contract.strike());
+        let aim = match wanted.pick {
+            Pick::Delta { target, tolerance } => {
+                return self.table(expiry).by_delta(right, target, tolerance);
+            }
+            Pick::Moneyness { percent, tolerance } => {
+                near(spot * (1.0 + out * percent / 100.0), spot * tolerance / 100.0)
+            }
+            Pick::Moves { out: moves, tolerance } => {
+                let one = self.table(expiry).expected_move(spot)?;
+                near(spot + out * moves * one, tolerance * one)
+            }
+            Pick::SameStrike(name) => {
+                Some(Aim { strike: base(&name)?, tolerance: Price::ZERO, beyond: None })
+            }
+            Pick::Width { from, by } => self.beside(base(&from)?, by, expiry, right),
+        }?;
+        self.table(expiry).by_strike(right, &aim)
+    }
+
+    /// What a width aims at, from the strike it is measured from.
+    fn beside(&self, base: Price, by: Width, expiry: Date, right: Right) -> Option<Aim> {
+        let share = |percent: f64| Price::nearest(self.spot.dollars() * percent / 100.0);
+        let from_base = |distance: Price, tolerance: Price| Aim {
+            strike: base + distance,
+            tolerance,
+            beyond: Some((base, distance.units().signum())),
+        };
+        Some(match by {
+            Width::Dollars { dollars, tolerance } => from_base(dollars, tolerance),
+            Width::Percent { percent, tolerance } => from_base(share(percent)?, share(tolerance)?),
+            Width::Strikes(n) => {
+                let rows = self.chain.strikes(expiry, right);
+                let steps = n.unsigned_abs() as usize - 1;
+                let row = if n > 0 {
+                    rows.get(rows.partition_point(|row| row.contract.strike() <= base) + steps)
+                } else {
+                    let below = rows.partition_point(|row| row.contract.strike() < base);
+                    below.checked_sub(steps + 1).and_then(|i| rows.get(i))
+                };
+                Aim { strike: row?.contract.strike(), tolerance: Price::ZERO, beyond: None }
+            }
+        })
+    }
+
+    fn table(&mut self, expiry: Date) -> strikes::Table<'_> {
+        self.tables.of(self.chain, expiry, self.now, self.settings)
+    }
+}
+
+/// A leg to be found.
+struct Wanted<'a> {
+    structure: &'a Structure,
+    template: &'a LegTemplate,
+    right: Right,
+    pick: Pick,
+}
+
+/// A strike aimed at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Aim {
+    /// Where.
+    strike: Price,
+    /// How far off the listed one may be.
+    tolerance: Price,
+    /// Only on that side (1 above, -1 below) of that strike.
+    beyond: Option<(Price, i64)>,
+}
+
+impl Aim {
+    /// How far off a strike is; `None` when it does not fit.
+    fn off(&self, strike: Price) -> Option<Price> {
+        let off = (strike - self.strike).abs();
+        let right_side = self.beyond.is_none_or(|(base, side)| (strike - base).units().signum() == side);
+        (right_side && off <= self.tolerance).then_some(off)
+    }
+}
+
+fn contract_of(structure: &Structure, name: &market::Label, picked: &Picked) -> Option<Contract> {
+    picked.get(structure.place(name)?)?.leg.instrument.contract()
 }
 
 fn years_to(expiry: Date, now: Timestamp) -> f64 {
     // An expiry on a day without session is priced to 16:00 of that day: only the delta depends on it.
     let close = session(expiry).map_or_else(|| expiry.at_new_york(16 * 3600), |s| s.close);
     year_fraction(now, close).max(0.0)
-}
-
-/// Which way to walk along the strikes, from the money.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Walk {
-    /// Out of the money.
-    Out,
-    /// Into the money.
-    In,
-}
-
-impl Walk {
-    fn over(self, rows: &[Listed], right: Right, spot: f64) -> impl Iterator<Item = &Listed> {
-        let at = rows.partition_point(|row| row.contract.strike().dollars() < spot);
-        let is_up = (right == Right::Call) == (self == Self::Out);
-        let count = if is_up { rows.len() - at } else { at };
-        (0..count).map(move |i| if is_up { &rows[at + i] } else { &rows[at - 1 - i] })
-    }
-}
-
-struct Market<'a> {
-    chain: &'a Chain,
-    spot: f64,
-    years: f64,
-    now: Timestamp,
-    settings: &'a Settings,
-}
-
-impl<'a> Market<'a> {
-    /// The nearest delta. Delta falls on the way out of the money and rises on the way in, so the side on which the
-    /// target should lie is walked first, and only until it is past: most of a chain is never inverted. The
-    /// other side is for chains of which only a part may be traded.
-    fn by_delta(
-        &self,
-        expiry: Date,
-        template: &LegTemplate,
-        target: f64,
-        tolerance: f64,
-    ) -> Option<&'a Listed> {
-        let rows = self.chain.strikes(expiry, template.right);
-        let outward = |walk: Walk| walk.over(rows, template.right, self.spot);
-        let nearest = outward(Walk::Out).chain(outward(Walk::In)).find_map(|row| self.delta(row))?;
-        let walks = if nearest >= target { [Walk::Out, Walk::In] } else { [Walk::In, Walk::Out] };
-        walks.into_iter().find_map(|walk| {
-            let limit = match walk {
-                Walk::Out => target - tolerance,
-                Walk::In => target + tolerance,
-            };
-            self.nearest_delta(outward(walk), target, tolerance, |delta| match walk {
-                Walk::Out => delta < limit,
-                Walk::In => delta > limit,
-            })
-        })
-    }
-
-    fn nearest_delta(
-        &self,
-        rows: impl Iterator<Item = &'a Listed>,
-        target: f64,
-        tolerance: f64,
-        is_past: impl Fn(f64) -> bool,
-    ) -> Option<&'a Listed> {
-        let mut best: Option<(f64, &Listed)> = None;
-        for row in rows {
-            let Some(delta) = self.delta(row) else { continue };
-            let off = (delta - target).abs();
-            if off <= tolerance && best.is_none_or(|(least, _)| off < least) {
-                best = Some((off, row));
-            }
-            if is_past(delta) {
-                break;
-            }
-        }
-        best.map(|(_, row)| row)
-    }
-
-    /// Delta without sign, of a contract that may be traded.
-    fn delta(&self, row: &Listed) -> Option<f64> {
-        let mid = liquid_mid(self.chain, row, self.now, self.settings)?.dollars();
-        let (strike, right) = (row.contract.strike().dollars(), row.contract.right);
-        let (rate, dividends) = (self.settings.rate, self.settings.dividend_yield);
-        let vol =
-            pricing::implied_volatility(right, mid, self.spot, strike, self.years, rate, dividends).ok()?;
-        Some(pricing::delta(right, self.spot, strike, self.years, vol, rate, dividends).abs())
-    }
-
-    fn by_width(
-        &self,
-        expiry: Date,
-        template: &LegTemplate,
-        base: Price,
-        dollars: Price,
-        tolerance: Price,
-    ) -> Option<&'a Listed> {
-        let wanted = base + dollars;
-        let mut best: Option<(Price, &Listed)> = None;
-        for row in self.chain.strikes(expiry, template.right) {
-            let strike = row.contract.strike();
-            let off = (strike - wanted).abs();
-            let right_side = (strike - base).units().signum() == dollars.units().signum();
-            let nearer = best.is_none_or(|(least, _)| off < least);
-            let fits = right_side && off <= tolerance && nearer;
-            if fits && liquid_mid(self.chain, row, self.now, self.settings).is_some() {
-                best = Some((off, row));
-            }
-        }
-        best.map(|(_, row)| row)
-    }
-}
-
-/// Prices the legs and says what they risk.
-fn judged(found: &[Found], reward_min: f64) -> Result<Candidate, Shortfall> {
-    let (mut doubled_mid, mut natural) = (0i64, Price::ZERO);
-    let mut legs = Legs::new();
-    for Found { leg, quote } in found {
-        let (Some(bid), Some(ask)) = (quote.bid, quote.ask) else { return Err(Shortfall::Nonsense) };
-        doubled_mid += leg.signed_ratio() * (bid.price.units() + ask.price.units());
-        natural += if leg.signed_ratio() > 0 { ask.price } else { bid.price } * leg.signed_ratio();
-        legs.push(*leg);
-    }
-    let mid = Price::from_units(doubled_mid.div_euclid(2));
-    let set: ArrayVec<_, LEGS_MAX> = legs.iter().map(|leg| holding_of(leg, 1)).collect();
-    let at = |price: Price| price.times(MULTIPLIER);
-    let max_loss = legs::max_loss(&set, at(natural)).and_then(legs::Bound::limited);
-    let margin = legs::margin(&set).limited();
-    let (Some(max_loss), Some(margin)) = (max_loss, margin) else { return Err(Shortfall::Unlimited) };
-    let max_profit = legs::max_profit(&set, at(mid)).map_or(Money::ZERO, legs::Bound::money);
-    if max_loss <= Money::ZERO || max_profit <= Money::ZERO {
-        return Err(Shortfall::Nonsense);
-    }
-    if max_profit.dollars() < reward_min * max_loss.dollars() {
-        return Err(Shortfall::Reward);
-    }
-    Ok(Candidate { legs, mid, natural, max_loss, max_profit, margin })
 }

@@ -1,13 +1,14 @@
 //! Searching in synthetic chains: what is found, and what each thing missing is called.
 
 use crate::chain::Chain;
-use crate::search::{Settings, Shortfall, candidate};
-use crate::structures::tests::shipped;
+use crate::search::{Candidate, Finder, Settings, Shortfall};
+use crate::structures::tests::*;
+use crate::structures::{Expiry, Pick, Structure, View, Width};
 use market::contract::MULTIPLIER;
 use market::quote::{Level, Quote};
 use market::session::{session, year_fraction};
 use market::time::{MINUTE, SECOND};
-use market::{Contract, Date, Instrument, Money, Price, Right, Symbol, Timestamp};
+use market::{Contract, Date, Instrument, Label, Money, Price, Right, Symbol, Timestamp};
 
 pub const SPY: Symbol = Symbol::literal("SPY");
 pub const DAY: Date = Date::literal(2026, 3, 16);
@@ -54,7 +55,8 @@ pub fn contracts(expiry: Date) -> impl Iterator<Item = Contract> {
 }
 
 pub fn chain_of(expiries: &[Date], spot: f64, at: Timestamp) -> Chain {
-    let mut chain = Chain::new(SPY);
+    let mut chain = Chain::with_curve(SPY, pricing::chain::Curve { rate: 0.04, dividend_yield: 0.012 });
+    chain.hear_spot(spot);
     for contract in expiries.iter().flat_map(|e| contracts(*e)) {
         chain.quote(at, &contract, &model_quote(&contract, spot, at));
         chain.open_interest(&contract, 500);
@@ -62,11 +64,23 @@ pub fn chain_of(expiries: &[Date], spot: f64, at: Timestamp) -> Chain {
     chain
 }
 
+/// One structure looked for by itself.
+fn candidate(
+    structure: &Structure,
+    chain: &Chain,
+    spot: Price,
+    now: Timestamp,
+    days_floor: i32,
+    settings: &Settings,
+) -> Result<Candidate, Shortfall> {
+    Finder::new().begin(chain, SPY, spot, now, days_floor, settings).candidate(structure)
+}
+
 fn spot() -> Price {
     Price::nearest(SPOT).expect("in range")
 }
 
-fn strikes(found: &crate::search::Candidate) -> Vec<i64> {
+fn strikes(found: &Candidate) -> Vec<i64> {
     found.legs.iter().filter_map(|l| l.instrument.contract()).map(|c| c.strike().units() / 10_000).collect()
 }
 
@@ -152,4 +166,176 @@ fn prices_that_make_no_sense_and_poor_rewards_are_left() {
     let level = |cents| Some(Level { price: Price::from_cents(cents), size: 1 });
     chain.quote(t + 1, &long, &Quote { bid: level(2000), ask: level(2010), at: t + 1 });
     assert_eq!(candidate(&shipped()[0], &chain, spot(), t, 1, &settings()), Err(Shortfall::Nonsense));
+}
+
+fn days_away(found: &Candidate) -> Vec<i32> {
+    let contracts = found.legs.iter().filter_map(|l| l.instrument.contract());
+    contracts.map(|c| c.expiry.days_since(DAY)).collect()
+}
+
+fn find(legs: Vec<crate::structures::LegTemplate>, chain: &Chain) -> Result<Candidate, Shortfall> {
+    candidate(&structure("x", View::Neutral, 0.0, legs), chain, spot(), eleven(), 1, &settings())
+}
+
+#[test]
+fn every_way_to_pick_finds_its_strike() {
+    use market::order::Side::{Buy, Sell};
+    let chain = chain_of(&[EXPIRY], SPOT, eleven());
+    let pair = |pick| {
+        find(vec![option("a", Sell, Right::Put, delta(0.3)), option("b", Buy, Right::Put, pick)], &chain)
+    };
+    let k = |found: Result<Candidate, Shortfall>| strikes(&found.expect("found"));
+    let from = Label::literal("a");
+    let short = k(pair(width("a", -5)))[0];
+    let by = |by| Pick::Width { from, by };
+    assert_eq!(k(pair(by(Width::Strikes(-3))))[1], short - 3);
+    let percent = |percent, tolerance| by(Width::Percent { percent, tolerance });
+    assert_eq!(k(pair(percent(-2.0, 0.2)))[1], short - 11, "2 % of 560 is 11.20");
+    assert_eq!(pair(percent(-2.0, 0.01)), Err(Shortfall::NoLeg(1)), "no strike lies within 0.01 %");
+    let out = |percent| Pick::Moneyness { percent, tolerance: 0.2 };
+    assert_eq!(k(pair(out(5.0)))[1], 532, "5 % below 560");
+    // In the money a put is struck above the market: it can lose nothing it did not cost.
+    assert_eq!(k(pair(out(-2.0)))[1], 571);
+    // One expected move: the straddle, some 0.8 x 18 % x sqrt(32/365) x 560.
+    let below = k(pair(Pick::Moves { out: 1.0, tolerance: 0.1 }))[1];
+    assert!((533..538).contains(&below), "{below}");
+    let condor = find(
+        vec![
+            option("p", Sell, Right::Put, Pick::Moneyness { percent: 0.0, tolerance: 0.2 }),
+            option("c", Sell, Right::Call, same("p")),
+            option("lp", Buy, Right::Put, width("p", -10)),
+            option("lc", Buy, Right::Call, width("c", 10)),
+        ],
+        &chain,
+    );
+    assert_eq!(k(condor), [560, 560, 550, 570]);
+    let twins = find(
+        vec![option("a", Sell, Right::Put, delta(0.3)), option("b", Buy, Right::Put, same("a"))],
+        &chain,
+    );
+    assert_eq!(twins, Err(Shortfall::NoLeg(1)), "two legs in one contract are no structure");
+}
+
+#[test]
+fn a_butterfly_counts_its_middle_twice() {
+    use market::order::Side::{Buy, Sell};
+    let chain = chain_of(&[EXPIRY], SPOT, eleven());
+    let at = Pick::Moneyness { percent: 0.0, tolerance: 0.2 };
+    let legs = vec![
+        times(2, option("middle", Sell, Right::Call, at)),
+        option("lower", Buy, Right::Call, width("middle", -10)),
+        option("upper", Buy, Right::Call, width("middle", 10)),
+    ];
+    let found = find(legs, &chain).expect("found");
+    assert_eq!(found.legs[0].ratio, 2);
+    assert!(found.mid > Price::ZERO && found.natural > found.mid, "a debit");
+    assert_eq!(found.max_loss, found.natural.times(MULTIPLIER), "no more than was paid");
+    assert_eq!(found.max_profit, Money::from_dollars(1000) - found.mid.times(MULTIPLIER));
+    assert_eq!(found.margin, Money::ZERO);
+}
+
+#[test]
+fn a_calendar_is_near_and_far_and_can_lose_its_debit() {
+    let far = DAY.plus(63);
+    let chain = chain_of(&[DAY.plus(4), EXPIRY, far, DAY.plus(200)], SPOT, eleven());
+    let of = |s: &Structure| candidate(s, &chain, spot(), eleven(), 1, &settings());
+    let found = of(&calendar(Right::Call)).expect("call calendar");
+    assert_eq!((strikes(&found), days_away(&found)), (vec![560, 560], vec![32, 63]));
+    assert_eq!(found.max_loss, found.natural.times(MULTIPLIER));
+    assert_eq!(found.margin, Money::ZERO);
+    // At the strike on the first expiry the far call is worth some 0.4 x 18 % x sqrt(31/365) x 560 a share.
+    let gain = found.max_profit.dollars();
+    assert!((500.0..1300.0).contains(&gain), "{gain}");
+    let put = of(&calendar(Right::Put)).expect("put calendar");
+    assert_eq!(put.margin, Money::from_dollars(56_000), "the broker's rule looks at each expiry by itself");
+    assert!(put.max_loss < Money::from_dollars(2_000), "what can be lost is the debit all the same");
+    // Turned round, the long leg expires first: the short call is naked.
+    let mut reverse = calendar(Right::Call);
+    reverse.legs[0].side = market::order::Side::Buy;
+    reverse.legs[1].side = market::order::Side::Sell;
+    assert_eq!(of(&reverse), Err(Shortfall::Unlimited));
+    // No expiry a month later: the leg is missing, not another one taken.
+    let alone = chain_of(&[EXPIRY, EXPIRY.plus(7)], SPOT, eleven());
+    let said = candidate(&calendar(Right::Call), &alone, spot(), eleven(), 1, &settings());
+    assert_eq!(said, Err(Shortfall::NoLeg(1)));
+}
+
+#[test]
+fn legs_with_days_of_their_own_take_the_nearest_that_lists_their_strike() {
+    use market::order::Side::{Buy, Sell};
+    let own = Expiry::Own(crate::structures::Days { min: 50, target: 60, max: 120 });
+    let mut chain = chain_of(&[EXPIRY, DAY.plus(88)], SPOT, eleven());
+    // The expiry nearest to the target lists one far strike only.
+    let lonely = contracts(DAY.plus(60)).next().expect("one");
+    chain.quote(eleven(), &lonely, &model_quote(&lonely, SPOT, eleven()));
+    chain.open_interest(&lonely, 500);
+    let legs = vec![
+        option("near", Sell, Right::Call, delta(0.3)),
+        on(own, option("far", Buy, Right::Call, delta(0.5))),
+        on(Expiry::Same(Label::literal("far")), option("put", Buy, Right::Put, delta(0.3))),
+    ];
+    assert_eq!(days_away(&find(legs, &chain).expect("found")), [32, 88, 88]);
+}
+
+#[test]
+fn shares_count_in_hundreds() {
+    use market::order::Side::Sell;
+    let chain = chain_of(&[EXPIRY], SPOT, eleven());
+    let legs = vec![shares(), option("call", Sell, Right::Call, delta(0.3))];
+    let found = find(legs, &chain).expect("a covered call");
+    assert_eq!(found.legs[0].ratio, 100);
+    assert!((Price::from_cents(54_000)..Price::from_cents(56_000)).contains(&found.mid), "{}", found.mid);
+    assert_eq!(found.max_loss, found.natural.times(MULTIPLIER), "the shares can become worthless");
+    let strike = Money::from_dollars(strikes(&found)[0] * 100);
+    assert_eq!((found.max_profit, found.margin), (strike - found.mid.times(MULTIPLIER), Money::ZERO));
+}
+
+/// What the shared tables give is what each contract by itself gives.
+#[test]
+fn deltas_of_the_tables_are_those_of_each_contract() {
+    let (chain, t) = (chain_of(&[EXPIRY], SPOT, eleven()), eleven());
+    let years = year_fraction(t, session(EXPIRY).expect("a session").close);
+    for target in [0.05, 0.16, 0.3, 0.5, 0.7, 0.85] {
+        for right in [Right::Call, Right::Put] {
+            let off = |row: &crate::chain::Listed| {
+                let mid = crate::search::liquid_mid(&chain, row, t, &settings())?.dollars();
+                let k = row.contract.strike().dollars();
+                let vol = pricing::implied_volatility(right, mid, SPOT, k, years, 0.04, 0.012).ok()?;
+                Some((pricing::delta(right, SPOT, k, years, vol, 0.04, 0.012).abs() - target).abs())
+            };
+            let rows =
+                chain.strikes(EXPIRY, right).iter().filter_map(|row| off(row).map(|off| (off, row.contract)));
+            let nearest = rows.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, contract)| contract);
+            let settings = settings();
+            let mut finder = Finder::new();
+            let mut round = finder.begin(&chain, SPY, spot(), t, 1, &settings);
+            let one = structure(
+                "x",
+                View::Neutral,
+                0.0,
+                vec![option("a", market::order::Side::Buy, right, delta(target))],
+            );
+            let picked = round.legs(&one, EXPIRY).expect("found");
+            assert_eq!(picked[0].leg.instrument.contract(), nearest, "{right:?} {target}");
+        }
+    }
+}
+
+#[test]
+fn a_round_is_of_its_moment() {
+    let t = eleven();
+    let put = shipped().remove(0);
+    let settings = settings();
+    let mut finder = Finder::new();
+    let calm = chain_of(&[EXPIRY], SPOT, t);
+    let first = finder.begin(&calm, SPY, spot(), t, 1, &settings).candidate(&put);
+    let moved = chain_of(&[EXPIRY], 590.0, t);
+    let up = Price::from_cents(59_000);
+    let second = finder.begin(&moved, SPY, up, t, 1, &settings).candidate(&put);
+    assert!(strikes(&second.expect("found"))[0] > strikes(&first.clone().expect("found"))[0] + 20);
+    assert_eq!(
+        finder.begin(&calm, SPY, spot(), t, 1, &settings).candidate(&put),
+        first,
+        "nothing is left of a round"
+    );
 }

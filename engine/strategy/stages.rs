@@ -7,6 +7,8 @@ pub enum Stage {
     Indicators,
     /// The models were asked, the ensemble combined.
     Inference,
+    /// The chain took an option quote, or was re-marked.
+    Chain,
     /// Exit and entry were asked.
     Decision,
 }

@@ -1,18 +1,23 @@
-//! Structures are data: which options, bought or sold, how they are picked from a chain, and what view of the
-//! market they express. Written in YAML, one mapping a structure; adding one needs no Rust.
+//! Structures are data: which options (and shares), bought or sold, how they are picked from a chain, and what view of
+//! the market they express. Written in YAML, one mapping a structure (docs/structures.md); adding one needs no Rust.
 
-use market::order::{LEGS_MAX, Side};
+mod check;
+
+pub use check::{StructureFault, Untradeable};
+
+use market::order::Side;
 use market::{Label, Price, Right};
 
 /// A named set of leg templates.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Structure {
     /// Its name: `bull_put_spread`.
     pub name: Label,
+    /// What it is and when it pays, in a line for people; may be empty.
+    pub description: String,
     /// The view it expresses.
     pub view: View,
-    /// How far away its expiry may be.
+    /// How far away the expiry is that its legs share, unless a leg says otherwise.
     pub days: Days,
     /// Least ratio of what it can gain (at mid) to what it can lose (at the far side), such as 0.2.
     pub reward_min: f64,
@@ -21,8 +26,7 @@ pub struct Structure {
 }
 
 /// What a structure expects of the price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
     /// It does not fall.
     Bullish,
@@ -30,11 +34,12 @@ pub enum View {
     Neutral,
     /// It does not rise.
     Bearish,
+    /// It moves far, either way. No forecast stands for this view.
+    Volatile,
 }
 
 /// Calendar days to expiry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Days {
     /// Fewest.
     pub min: i32,
@@ -45,29 +50,54 @@ pub struct Days {
 }
 
 /// One leg to be.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LegTemplate {
     /// Its name within the structure.
     pub name: Label,
     /// Bought or sold.
     pub side: Side,
-    /// Call or put.
-    pub right: Right,
-    /// Contracts in one unit.
-    #[serde(default = "one")]
+    /// Contracts in one unit; for shares, hundreds of them.
     pub ratio: u32,
-    /// How its strike is found.
-    pub pick: Pick,
+    /// What it holds.
+    pub holds: Holds,
 }
 
-const fn one() -> u32 {
-    1
+/// What a leg holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Holds {
+    /// Shares of the underlying, a hundred a unit of ratio: as many as a contract stands for.
+    Shares,
+    /// An option.
+    Option {
+        /// Call or put.
+        right: Right,
+        /// Which expiry.
+        expiry: Expiry,
+        /// Which strike.
+        pick: Pick,
+    },
 }
 
-/// How a strike is found.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+/// Which expiry a leg has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// The one the structure's `days` choose.
+    Shared,
+    /// Its own, so many days from today.
+    Own(Days),
+    /// Its own, so many days after the expiry of a leg picked before.
+    After {
+        /// The leg it follows.
+        leg: Label,
+        /// Days between the two.
+        days: Days,
+    },
+    /// That of a leg picked before.
+    Same(Label),
+}
+
+/// How a strike is found. All but `Delta` aim at a strike and take the nearest that may be traded.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pick {
     /// The strike whose delta is nearest to `target`, both without sign, no further off than `tolerance`.
     Delta {
@@ -76,155 +106,99 @@ pub enum Pick {
         /// Above 0.
         tolerance: f64,
     },
-    /// The listed strike nearest to another leg's plus `dollars` (negative is below), no further off than
-    /// `tolerance`, and always on that side.
+    /// So far out of the money, in percent of the underlying's price; negative lies in the money, 0 at it.
+    Moneyness {
+        /// Percent.
+        percent: f64,
+        /// How far the listed strike may be off, in percent of the underlying's price.
+        tolerance: f64,
+    },
+    /// So many expected moves (the price of the straddle at the money of the same expiry) out of the money.
+    Moves {
+        /// Moves; negative lies in the money.
+        out: f64,
+        /// How far the listed strike may be off, in moves.
+        tolerance: f64,
+    },
+    /// Beside another leg's strike, always on the side the sign says.
     Width {
         /// A leg picked before.
         from: Label,
-        /// Signed distance of the strikes in dollars.
-        dollars: Price,
-        /// How far the listed strike may be off, in dollars.
-        tolerance: Price,
+        /// How far.
+        by: Width,
     },
+    /// The very strike of a leg picked before.
+    SameStrike(Label),
 }
 
-/// Why a structure cannot be used.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("structure `{structure}`: {found}; {remedy}")]
-pub struct StructureFault {
-    /// The structure.
-    pub structure: Label,
-    /// What is wrong.
-    pub found: String,
-    /// What to do.
-    pub remedy: &'static str,
+/// A signed distance of strikes: above zero is up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Width {
+    /// Dollars, no further off than `tolerance` dollars.
+    Dollars {
+        /// Signed distance.
+        dollars: Price,
+        /// How far the listed strike may be off.
+        tolerance: Price,
+    },
+    /// Percent of the underlying's price, no further off than `tolerance` percent.
+    Percent {
+        /// Signed distance.
+        percent: f64,
+        /// How far the listed strike may be off.
+        tolerance: f64,
+    },
+    /// So many listed strikes.
+    Strikes(i32),
 }
 
 impl Structure {
-    /// Checks everything that can be checked without a chain.
-    ///
-    /// # Errors
-    /// The first thing that cannot be right.
-    pub fn check(&self) -> Result<(), StructureFault> {
-        let fault = |found: String, remedy| Err(StructureFault { structure: self.name, found, remedy });
-        let Days { min, target, max } = self.days;
-        if !(0 <= min && min <= target && target <= max) {
-            return fault(format!("days {min}, {target}, {max}"), "write 0 <= min <= target <= max");
-        }
-        // Written so that NaN fails.
-        if !(self.reward_min >= 0.0 && self.reward_min.is_finite()) {
-            return fault(
-                format!("reward_min {}", self.reward_min),
-                "write a ratio of 0 or more, such as 0.2",
-            );
-        }
-        if self.legs.is_empty() || self.legs.len() > LEGS_MAX {
-            return fault(format!("{} legs", self.legs.len()), "a structure has one to four legs");
-        }
-        let divisor = self.legs.iter().map(|l| l.ratio).fold(0, greatest_common_divisor);
-        if divisor != 1 {
-            return fault(
-                format!("the ratios share the divisor {divisor}"),
-                "write the smallest whole ratios",
-            );
-        }
-        for (i, leg) in self.legs.iter().enumerate() {
-            self.check_leg(i, leg)?;
-        }
-        Ok(())
+    /// The place of a leg by its name.
+    pub fn place(&self, leg: &Label) -> Option<usize> {
+        self.legs.iter().position(|l| l.name == *leg)
     }
 
-    fn check_leg(&self, index: usize, leg: &LegTemplate) -> Result<(), StructureFault> {
-        let fault = |found: String, remedy| Err(StructureFault { structure: self.name, found, remedy });
-        let before = &self.legs[..index];
-        if before.iter().any(|b| b.name == leg.name) {
-            return fault(format!("two legs are called `{}`", leg.name), "give every leg its own name");
-        }
-        match leg.pick {
-            Pick::Delta { target, tolerance } => {
-                if !(target > 0.0 && target < 1.0 && tolerance > 0.0 && tolerance < 1.0) {
-                    let found = format!("`{}` picks delta {target} +- {tolerance}", leg.name);
-                    return fault(found, "both lie above 0 and below 1, without sign");
-                }
-            }
-            Pick::Width { from, dollars, tolerance } => {
-                if !before.iter().any(|b| b.name == from) {
-                    let found = format!("`{}` is measured from `{from}`", leg.name);
-                    return fault(found, "name a leg that stands before it");
-                }
-                if dollars == Price::ZERO || tolerance < Price::ZERO {
-                    let found = format!("`{}` is {dollars} +- {tolerance} away", leg.name);
-                    return fault(found, "write a width that is not 0 and a tolerance of 0 or more");
-                }
-            }
-        }
-        Ok(())
+    /// The range of days to expiry that a leg may have; `None` for shares, and for legs that refer to each other.
+    pub fn days_of(&self, leg: usize) -> Option<Days> {
+        self.days_from(leg, self.legs.len())
     }
-}
 
-const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+    fn days_from(&self, leg: usize, depth: usize) -> Option<Days> {
+        let Holds::Option { expiry, .. } = self.legs.get(leg)?.holds else { return None };
+        let before = |name: &Label| self.days_from(self.place(name)?, depth.checked_sub(1)?);
+        match expiry {
+            Expiry::Shared => Some(self.days),
+            Expiry::Own(days) => Some(days),
+            Expiry::Same(name) => before(&name),
+            Expiry::After { leg, days } => {
+                let from = before(&leg)?;
+                Some(Days {
+                    min: from.min + days.min,
+                    target: from.target + days.target,
+                    max: from.max + days.max,
+                })
+            }
+        }
+    }
+
+    /// The days to expiry of all its options together: the fewest and the most any may have. Exits go by the nearest.
+    pub fn span(&self) -> Days {
+        let all = (0..self.legs.len()).filter_map(|leg| self.days_of(leg));
+        all.fold(self.days, |span, days| Days {
+            min: span.min.min(days.min),
+            target: span.target,
+            max: span.max.max(days.max),
+        })
+    }
+
+    /// True when not all of its options need expire on one day.
+    pub fn has_many_expiries(&self) -> bool {
+        let own = |l: &LegTemplate| {
+            matches!(l.holds, Holds::Option { expiry: Expiry::Own(_) | Expiry::After { .. }, .. })
+        };
+        self.legs.iter().any(own)
+    }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    pub const SHIPPED: &str = "
-- name: bull_put_spread
-  view: bullish
-  days: {min: 20, target: 32, max: 50}
-  reward_min: 0.15
-  legs:
-    - {name: short, side: sell, right: put, pick: {delta: {target: 0.25, tolerance: 0.1}}}
-    - {name: long, side: buy, right: put, pick: {width: {from: short, dollars: -5.00, tolerance: 1}}}
-- name: iron_condor
-  view: neutral
-  days: {min: 20, target: 32, max: 50}
-  reward_min: 0.2
-  legs:
-    - {name: short_put, side: sell, right: put, pick: {delta: {target: 0.2, tolerance: 0.1}}}
-    - {name: long_put, side: buy, right: put, pick: {width: {from: short_put, dollars: -5, tolerance: 1}}}
-    - {name: short_call, side: sell, right: call, pick: {delta: {target: 0.2, tolerance: 0.1}}}
-    - {name: long_call, side: buy, right: call, ratio: 1, pick: {width: {from: short_call, dollars: 5, tolerance: 1}}}
-";
-
-    pub fn shipped() -> Vec<Structure> {
-        serde_saphyr::from_str(SHIPPED).expect("structures in YAML")
-    }
-
-    #[test]
-    fn structures_are_yaml() {
-        let all = shipped();
-        assert_eq!(all.iter().map(|s| s.check()).collect::<Vec<_>>(), vec![Ok(()), Ok(())]);
-        let wing = &all[0].legs[1];
-        assert_eq!(
-            wing.pick,
-            Pick::Width {
-                from: Label::literal("short"),
-                dollars: Price::from_cents(-500),
-                tolerance: Price::from_cents(100)
-            }
-        );
-    }
-
-    #[test]
-    fn faults_name_structure_and_remedy() {
-        type Spoil = fn(&mut Structure);
-        let spoils: [Spoil; 7] = [
-            |s| s.days.target = 3,
-            |s| s.reward_min = f64::NAN,
-            |s| s.legs.clear(),
-            |s| s.legs.iter_mut().for_each(|l| l.ratio = 2),
-            |s| s.legs[1].name = Label::literal("short"),
-            |s| s.legs[0].pick = Pick::Delta { target: -0.2, tolerance: 0.1 },
-            |s| s.legs.swap(0, 1),
-        ];
-        for spoil in spoils {
-            let mut s = shipped().remove(0);
-            spoil(&mut s);
-            let said = s.check().expect_err("spoiled").to_string();
-            assert!(said.contains("bull_put_spread") && said.contains(';'), "{said}");
-        }
-    }
-}
+pub(crate) mod tests;

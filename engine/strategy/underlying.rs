@@ -2,16 +2,17 @@
 //! opened and closed. It decides and does nothing; time comes in with each call.
 
 use crate::chain::Chain;
-use crate::entry::{self, Blocked, Views};
+use crate::entry::{self, Blocked};
 use crate::exit;
 use crate::forecasts::Forecasts;
 use crate::held::{Closing, Positions};
 use crate::hours::Hours;
+use crate::marking::{self, Marking};
 use crate::panel::Panel;
 use crate::said::Said;
-use crate::search::{self, Candidate, Shortfall};
+use crate::search::{self, Candidate, Finder, Shortfall};
 use crate::stages::{NoStages, Stage, StageClock};
-use crate::structures::{Structure, View};
+use crate::structures::Structure;
 use forecast::notes::ModelNote;
 use forecast::{Ensemble, Forecast, Plan, Prediction, Scored};
 use indicators::{Analysis, Closed};
@@ -24,6 +25,8 @@ use market::{Contract, Instrument, Label, Money, Price, RunId, Symbol, Timestamp
 use portfolio::notes::{DoneNote, MarkNote, PositionNote};
 use portfolio::proposal::ProposalId;
 use portfolio::{ExitReason, Proposal, Purpose};
+use pricing::chain::Curve;
+use pricing::surface::Surface;
 
 /// What one symbol's core is set to.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,8 @@ pub struct Settings {
     pub exit: exit::Settings,
     /// What a contract must be like to be traded.
     pub search: search::Settings,
+    /// How the chain is marked.
+    pub marking: marking::Settings,
     /// Oldest quote of the underlying on which anything is opened, in nanoseconds since it was heard.
     pub spot_age_max_ns: i64,
     /// Marks are told at most this often, in nanoseconds.
@@ -73,6 +78,26 @@ struct Opinion<'a> {
     confidence: f32,
 }
 
+impl Opinion<'_> {
+    /// True when a structure of that name follows this opinion's ensemble.
+    fn is_about(&self, structure: &Label, settings: &Settings) -> bool {
+        match self.follows {
+            Some(ensemble) => ensemble.structures.contains(structure),
+            None => !settings.particular.iter().any(|e| e.structures.contains(structure)),
+        }
+    }
+}
+
+/// What the ensembles would have opened, the symbol's own first.
+fn opinions<'a>(settings: &'a Settings, forecasts: &'a Forecasts) -> impl Iterator<Item = Opinion<'a>> {
+    let own = (None, forecasts.main());
+    let others = settings.particular.iter().map(Some).zip(forecasts.others());
+    std::iter::once(own).chain(others).filter_map(|(follows, forecast)| {
+        let views = entry::views(forecast?, &settings.entry)?;
+        Some(Opinion { follows, views, confidence: forecast?.confidence })
+    })
+}
+
 /// What the operator allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
@@ -91,6 +116,7 @@ pub struct Underlying {
     analysis: Analysis,
     forecasts: Forecasts,
     chain: Chain,
+    marking: Marking,
     /// The newest stock quote and when it was heard; `None` since the feed was lost.
     spot: Option<(Quote, Timestamp)>,
     hours: Hours,
@@ -107,6 +133,7 @@ pub struct Underlying {
     no_entry_until: Timestamp,
     no_search_until: Timestamp,
     shortfall: Option<Shortfall>,
+    finder: Finder,
     next_mark: Timestamp,
 }
 
@@ -115,13 +142,15 @@ impl Underlying {
     /// that they are unique for ever.
     pub fn new(symbol: Symbol, run: impl Into<RunId>, settings: Settings) -> Self {
         let settings = settings.of(&symbol);
+        let search::Settings { rate, dividend_yield, .. } = settings.search;
         Self {
             symbol,
             run: run.into(),
             forecasts: Forecasts::new(symbol, &settings.ensemble, &settings.particular),
+            chain: Chain::with_curve(symbol, Curve { rate, dividend_yield }),
+            marking: Marking::new(settings.marking),
             settings,
             analysis: Analysis::new(),
-            chain: Chain::new(symbol),
             spot: None,
             hours: Hours::UNKNOWN,
             feed_lost: false,
@@ -134,6 +163,7 @@ impl Underlying {
             no_entry_until: Timestamp::MIN,
             no_search_until: Timestamp::MIN,
             shortfall: None,
+            finder: Finder::new(),
             next_mark: Timestamp::MIN,
         }
     }
@@ -147,6 +177,10 @@ impl Underlying {
     /// The option chain.
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+    /// The volatility surface of the chain.
+    pub const fn surface(&self) -> &Surface {
+        self.marking.surface()
     }
     /// The models and what each said last.
     pub const fn panel(&self) -> &Panel {
@@ -163,6 +197,10 @@ impl Underlying {
     /// What is held.
     pub const fn positions(&self) -> &Positions {
         &self.positions
+    }
+    /// Price of the underlying: the middle of its quote, else its last price.
+    pub fn spot(&self) -> Option<Price> {
+        self.spot_mid()
     }
     /// What the last search lacked; `None` after one that found something.
     pub const fn shortfall(&self) -> Option<Shortfall> {
@@ -238,6 +276,7 @@ impl Underlying {
             MarketEvent::Quote(Instrument::Option(contract), quote) => {
                 self.hours_advance(now);
                 let taken = self.chain.quote(now, contract, quote);
+                stages.stamp(Stage::Chain);
                 if taken && self.positions.has(contract) {
                     self.look_after_positions(now, out);
                 }
@@ -255,7 +294,10 @@ impl Underlying {
             MarketEvent::Status(Instrument::Stock(symbol), status) if *symbol == self.symbol => {
                 self.halted = status.halted.then_some(status.at);
             }
-            // Option trades and halts, and other symbols say nothing here.
+            MarketEvent::Trade(Instrument::Option(contract), trade) => {
+                self.chain.traded(contract, trade.size);
+            }
+            // Option halts and other symbols say nothing here.
             MarketEvent::Quote(..)
             | MarketEvent::Trade(..)
             | MarketEvent::Cancel(..)
@@ -328,7 +370,9 @@ impl Underlying {
     /// When to be woken if nothing else happens.
     pub fn deadline(&self) -> Option<Timestamp> {
         let marks = (!self.positions.is_empty()).then_some(self.next_mark);
-        [self.analysis.deadline(), self.positions.deadline(), marks].into_iter().flatten().min()
+        // While nothing trades the marks rest.
+        let marking = self.hours.session().and_then(|_| self.marking.deadline(&self.chain));
+        [self.analysis.deadline(), self.positions.deadline(), marks, marking].into_iter().flatten().min()
     }
 
     /// A deadline came.
@@ -336,6 +380,9 @@ impl Underlying {
         self.hours_advance(now);
         let closed = self.analysis.advance(now);
         self.forecasts.bars_closed(now, &self.analysis, closed, out);
+        if self.hours.session().is_some() {
+            self.marking.step_in_time(&mut self.chain, now);
+        }
         self.look_after_positions(now, out);
         self.mark_in_time(now, out);
         self.forecasts.ask_shadows(out);
@@ -375,6 +422,11 @@ impl Underlying {
         self.forecasts.bars_closed(now, &self.analysis, closed, out);
         self.infer(now, out);
         stages.stamp(Stage::Inference);
+        if let Some(spot) = self.spot_mid()
+            && self.marking.hear_spot(&mut self.chain, now, spot.dollars())
+        {
+            stages.stamp(Stage::Chain);
+        }
         self.look_after_positions(now, out);
         self.consider_entry(now, out);
         self.mark_in_time(now, out);
@@ -506,18 +558,7 @@ impl Underlying {
         if self.fresh_spot(now).is_none() {
             return Some(Blocked::Spot);
         }
-        self.opinions().next().is_none().then_some(Blocked::Forecast)
-    }
-
-    /// What the ensembles would have opened: each with the structures that follow it and its confidence; the symbol's own
-    /// first.
-    fn opinions(&self) -> impl Iterator<Item = Opinion<'_>> {
-        let own = (None, self.forecasts.main());
-        let others = self.settings.particular.iter().map(Some).zip(self.forecasts.others());
-        std::iter::once(own).chain(others).filter_map(|(follows, forecast)| {
-            let views = entry::views(forecast?, &self.settings.entry)?;
-            Some(Opinion { follows, views, confidence: forecast?.confidence })
-        })
+        opinions(&self.settings, &self.forecasts).next().is_none().then_some(Blocked::Forecast)
     }
 
     fn consider_entry(&mut self, now: Timestamp, out: &mut Vec<Said>) {
@@ -525,46 +566,32 @@ impl Underlying {
             return;
         }
         let Some(spot) = self.fresh_spot(now) else { return };
-        let mut found = Err(Shortfall::NoExpiry);
-        let mut confidence = 0.0;
-        for opinion in self.opinions() {
-            let Views { first, second } = opinion.views;
-            confidence = opinion.confidence;
-            found = self
-                .find(&opinion, first, spot, now)
-                .or_else(|lacks| second.map_or(Err(lacks), |second| self.find(&opinion, second, spot, now)));
-            if found.is_ok() {
-                break;
-            }
-        }
+        self.marking.make_ready(&mut self.chain, now);
+        let found = self.find(spot, now);
         self.shortfall = found.as_ref().err().copied();
         match found {
-            Ok((structure, candidate)) => {
+            Ok((structure, candidate, confidence)) => {
                 self.propose_entry(structure, candidate, confidence, spot, now, out);
             }
             Err(_) => self.no_search_until = now + self.settings.entry.search_every_ns,
         }
     }
 
-    /// The first structure of that view with a candidate, among those that follow the opinion's ensemble.
-    fn find(
-        &self,
-        opinion: &Opinion<'_>,
-        view: View,
-        spot: Price,
-        now: Timestamp,
-    ) -> Result<(Label, Candidate), Shortfall> {
+    /// The first structure with a candidate, and the confidence it follows: ensemble after ensemble, of each the first
+    /// view and then the second.
+    fn find(&mut self, spot: Price, now: Timestamp) -> Result<(Label, Candidate, f32), Shortfall> {
+        let (settings, floor) = (&self.settings, self.settings.exit.days_min);
+        let mut round = self.finder.begin(&self.chain, self.symbol, spot, now, floor, &settings.search);
         let mut shortfall = Shortfall::NoExpiry;
-        let is_claimed = |name| self.settings.particular.iter().any(|e| e.structures.contains(name));
-        let follows = |name| match opinion.follows {
-            Some(ensemble) => ensemble.structures.contains(name),
-            None => !is_claimed(name),
-        };
-        for structure in self.settings.structures.iter().filter(|s| s.view == view && follows(&s.name)) {
-            let floor = self.settings.exit.days_min;
-            match search::candidate(structure, &self.chain, spot, now, floor, &self.settings.search) {
-                Ok(candidate) => return Ok((structure.name, candidate)),
-                Err(missing) => shortfall = shortfall.max(missing),
+        for opinion in opinions(settings, &self.forecasts) {
+            for view in [Some(opinion.views.first), opinion.views.second].into_iter().flatten() {
+                let follows = |s: &&Structure| s.view == view && opinion.is_about(&s.name, settings);
+                for structure in settings.structures.iter().filter(follows) {
+                    match round.candidate(structure) {
+                        Ok(candidate) => return Ok((structure.name, candidate, opinion.confidence)),
+                        Err(missing) => shortfall = shortfall.max(missing),
+                    }
+                }
             }
         }
         Err(shortfall)

@@ -7,6 +7,7 @@ use forecast::shelf::settings::Measure;
 use market::fees::Schedule;
 use market::time::MS;
 use market::{Date, Label, Money, Symbol};
+use pricing::chain::terms::Liquidity;
 use std::path::PathBuf;
 use std::time::Duration;
 use strategy::structures::Structure;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub feed: Feed,
     /// The folder of models.
     pub models: Models,
+    /// Training while the engine runs.
+    pub training: Training,
     /// Where the journal is.
     pub journal_folder: PathBuf,
     /// Whether market data goes on record too; without it a run cannot be replayed.
@@ -167,6 +170,27 @@ impl Models {
     }
 }
 
+/// Training while the engine runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Training {
+    /// Train after every close.
+    pub daily: bool,
+    /// Train when drift is told.
+    pub on_drift: bool,
+    /// How long after the close, by the engine's time.
+    pub after_close: Duration,
+    /// Drift begins nothing sooner after the last training began, by the engine's time.
+    pub rest: Duration,
+    /// A training is killed after this much wall time.
+    pub time_max: Duration,
+    /// Most memory of a training.
+    pub memory_max_bytes: usize,
+    /// `trees`, `network` or `both`.
+    pub learner: String,
+    /// Parameters tried by each learner.
+    pub trials: usize,
+}
+
 /// Threads, queues and waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineSettings {
@@ -223,6 +247,7 @@ pub(super) fn assemble(values: &Values, lists: Lists, report: &mut Report) -> Op
         execution: execution_settings(values),
         feed: feed(values),
         models: models(values),
+        training: training(values),
         journal_folder: values.folder("journal.folder"),
         keep_inputs: values.switch("journal.keep_inputs"),
         journal: journal_settings(values),
@@ -274,12 +299,24 @@ fn live_hosts(values: &Values, report: &mut Report) {
 /// A position that may be opened with as few days as it is closed with would be closed at once.
 fn exit_before_entry(values: &Values, chosen: &[Structure], report: &mut Report) {
     let left = values.count32("exit.days_min") as i32;
-    let Some(Structure { name, days, .. }) = chosen.iter().min_by_key(|s| s.days.min) else { return };
-    if days.min < left {
-        let found =
-            format!("`exit.days_min` is {left}, but `{name}` is opened with {} days or more", days.min);
-        let remedy = format!("lower it to {} at most, or raise `days.min` of `{name}`", days.min);
+    // Of what cannot be traded at all enough is said elsewhere.
+    let traded = || chosen.iter().filter(|s| s.tradeable().is_ok());
+    let Some(structure) = traded().min_by_key(|s| s.span().min) else { return };
+    let (name, least) = (structure.name, structure.span().min);
+    if least < left {
+        let found = format!("`exit.days_min` is {left}, but `{name}` is opened with {least} days or more");
+        let remedy = format!("lower it to {least} at most, or raise the days of `{name}`");
         values.fault(report, "exit.days_min", found, remedy);
+    }
+    // Held through its first expiry, a calendar is a long option alone: no longer what was risked and judged.
+    let holds_through = values.whole("exit.last_day_from") >= strategy::exit::HOLDS_THROUGH_FROM_S;
+    if let Some(s) = traded().find(|s| s.has_many_expiries() && holds_through) {
+        let found = format!(
+            "`exit.last_day_from` holds positions through their expiry, but `{}` has legs that expire later",
+            s.name
+        );
+        let remedy = format!("set it before 17:00, or leave `{}` out of `structures`", s.name);
+        values.fault(report, "exit.last_day_from", found, remedy);
     }
 }
 
@@ -291,7 +328,18 @@ fn choose_structures(values: &Values, known: &[Structure], report: &mut Report) 
         let found = format!("`structures` names `{name}`, which `{}` lacks", values.text("files.structures"));
         values.fault(report, "structures", found, one_of(name.as_str(), &all));
     }
-    names.iter().filter_map(find).collect()
+    let chosen: Vec<Structure> = names.iter().filter_map(find).collect();
+    for structure in &chosen {
+        if let Err(why) = structure.tradeable() {
+            let found = format!("`structures` names `{}`, which cannot be traded: {why}", structure.name);
+            let remedy = format!(
+                "leave it out; `wingspread structure {} SYMBOL` shows it all the same",
+                structure.name
+            );
+            values.fault(report, "structures", found, remedy);
+        }
+    }
+    chosen
 }
 
 fn choose_ensemble(values: &Values, known: &[Ensemble], report: &mut Report) -> Option<Ensemble> {
@@ -413,6 +461,17 @@ fn strategy_settings(
             rate: values.number("liquidity.rate_pct") / 100.0,
             dividend_yield: values.number("liquidity.dividend_yield_pct") / 100.0,
         },
+        marking: strategy::marking::Settings {
+            remark_every_ns: values.whole("chain.remark_every"),
+            refit_every_ns: values.whole("chain.refit_every"),
+            liquidity: Liquidity {
+                relative_spread_max: values.number("chain.spread_max_pct") / 100.0,
+                size_min: 1,
+                open_interest_min: 0,
+                volume_min: 0,
+                age_max_ns: values.whole("liquidity.quote_age_max"),
+            },
+        },
         spot_age_max_ns: values.whole("entry.spot_age_max"),
         mark_every_ns: values.whole("engine.mark_every"),
         missing_max: values.count32("models.missing_max"),
@@ -500,6 +559,19 @@ fn shelf(values: &Values) -> forecast::shelf::settings::Settings {
         fall_alpha: values.number("shelf.fall_alpha"),
         fall_margin: values.number("shelf.fall_margin"),
         shadows_max: values.count("shelf.shadows_max"),
+    }
+}
+
+fn training(values: &Values) -> Training {
+    Training {
+        daily: values.text("training.adaptive") == "daily",
+        on_drift: values.switch("training.on_drift"),
+        after_close: wall(values, "training.after_close"),
+        rest: wall(values, "training.rest"),
+        time_max: wall(values, "training.time_max"),
+        memory_max_bytes: values.count("training.memory_max"),
+        learner: values.text("training.learner").to_string(),
+        trials: values.count("training.trials"),
     }
 }
 

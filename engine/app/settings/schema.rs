@@ -1,5 +1,9 @@
 //! The JSON Schema of the settings file, made from the table, for editors to complete and check by.
 
+mod structures;
+
+pub use structures::structures_schema;
+
 use super::table::{SECTIONS, Setting, TABLE};
 use super::typed::{Kind, bytes, span};
 use serde_json::{Map, Value, json};

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 /// The candidate with the fewest edits, when those are few for its length; of equals the one that begins alike.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase().replace('-', "_");
     let alike = |c: &str| lower.chars().zip(c.chars()).take_while(|(a, b)| a == b).count();
     candidates

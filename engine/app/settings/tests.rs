@@ -113,7 +113,7 @@ fn the_shipped_fees_are_those_of_the_worked_example() {
 #[test]
 fn all_faults_of_all_files_are_shown_at_once() {
     let text = "endpoint: embeded\nsymbols: [SPY, spy]\nrisk:\n  portfolio_heat_pct: lots\n  speed: 3\nvenu:\n  seed: 1\n";
-    let structures = STRUCTURES.replace("side: sell, right: put", "side: sold, right: put");
+    let structures = STRUCTURES.replacen("side: sell, right: put", "side: sold, right: put", 2);
     let ensembles = ENSEMBLES.replace("quorum: 0.75", "quorum: 7");
     let fees = FEES.replace("rate_usd: 0.59", "rate_usd: free");
     let replaced =
@@ -302,6 +302,87 @@ fn faults_of_structures_are_all_found() {
     has("{delta: {target: 0.25, tolerance: 0.10}}", "{}", "needs one way");
     has("name: iron_condor", "name: bull_put_spread", "a second structure is called `bull_put_spread`");
     has("structures:\n", "structurs:\n", "there is no `structures`");
+    has("{target: 45, tolerance: 20}", "{target: 45, tolerance: 50}", "is 50, more than the target 45");
+    has("{target: 45, tolerance: 20}", "{target: 45, tolerance: 5, min: 3}", "gives a tolerance and bounds");
+    has("{moneyness: {percent: 0, tolerance: 1}}", "{moneyness: {percent: 0}}", "lacks `tolerance`");
+    has("{moves: {out: 1,", "{moves: {out: 1, up: 2,", "has no `up`");
+    has("strikes: 1}", "strikes: 1, tolerance: 2}", "counts strikes and has a tolerance");
+    has("dollars: -10, tolerance: 2}", "dollars: -10, percent: 2, tolerance: 2}", "needs one distance");
+    has("right: stock}", "right: stock, pick: {delta: {target: 0.3, tolerance: 0.1}}}", "leave `pick` out");
+    has("{after: near, ", "{after: far, ", "`far` expires after `far` -> name a leg that stands before it");
+    has("{same_strike: near}", "{same_strike: naer}", "has the strike of `naer`");
+    has("description: sell a call", "description: [a]\n    # sell", "is not a short text");
+}
+
+#[test]
+fn a_fault_of_a_leg_names_its_own_line_and_all_are_told_at_once() {
+    let text = "structures:\n  - name: mine\n    view: neutral\n    days: {target: 30, tolerance: 5}\n    reward_min: 0\n    legs:\n\
+        \x20     - {name: a, side: sell, right: put, pick: {same_strike: b}}\n\
+        \x20     - {name: a, side: buy, right: put, days: {same: c}, pick: {width: {from: z, strikes: 0}}}\n";
+    let found = in_list("structures.yaml", text);
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert_eq!(
+        found[0],
+        "7:9: structure 1 (mine): leg 1 `a` has the strike of `b` -> name a leg that stands before it"
+    );
+    assert!(found[1..].iter().all(|f| f.starts_with("8:9: structure 1 (mine): leg 2 ")), "{found:#?}");
+}
+
+#[test]
+fn every_usual_structure_is_shipped() {
+    let settings = compile_with(HEAD, &[]).expect("shipped");
+    let wanted = [
+        ("bull_put_spread", true),
+        ("bear_call_spread", true),
+        ("bull_call_spread", true),
+        ("bear_put_spread", true),
+        ("iron_condor", true),
+        ("iron_butterfly", true),
+        ("butterfly", true),
+        ("broken_wing_butterfly", true),
+        ("call_calendar", true),
+        ("call_diagonal", true),
+        ("double_diagonal", true),
+        ("covered_call", false),
+        ("protective_put", false),
+        ("collar", false),
+        ("cash_secured_put", true),
+        ("long_straddle", false),
+        ("short_straddle", false),
+        ("long_strangle", false),
+        ("short_strangle", false),
+        ("call_ratio_spread", false),
+        ("call_backspread", true),
+        ("jade_lizard", false),
+    ];
+    let shipped: Vec<_> =
+        settings.structures.iter().map(|s| (s.name.as_str(), s.tradeable().is_ok())).collect();
+    assert_eq!(shipped, wanted);
+    for s in &settings.structures {
+        assert!(!s.description.is_empty(), "{}", s.name);
+        let told = s.description.ends_with("(shown, not traded)");
+        assert_eq!(told, s.tradeable().is_err(), "{} says whether it is traded", s.name);
+    }
+}
+
+#[test]
+fn what_cannot_be_traded_is_refused_with_the_reason() {
+    let with = |name: &str| only(&format!("structures: [bull_put_spread, {name}]\n"));
+    let fault = with("covered_call");
+    assert!(fault.2.contains("`structures` names `covered_call`, which cannot be traded"), "{fault:?}");
+    assert!(
+        fault.2.contains("its leg `shares` is stock") && fault.2.contains("option legs only"),
+        "{fault:?}"
+    );
+    assert!(fault.3.contains("`wingspread structure covered_call SYMBOL` shows it"), "{fault:?}");
+    assert!(with("jade_lizard").2.contains("nothing covers its short leg `short_put`"));
+    assert!(with("long_straddle").2.contains("no forecast stands for"));
+    let listed = "structures: [call_calendar, double_diagonal, butterfly, cash_secured_put]\n";
+    assert!(compile_with(&format!("{HEAD}{listed}"), &[]).is_ok());
+    // Held through its first expiry a calendar would be a long option alone.
+    let held = format!("{listed}exit:\n  last_day_from: \"17:30\"\n");
+    let fault = only(&held);
+    assert!(fault.2.contains("`call_calendar` has legs that expire later"), "{fault:?}");
 }
 
 #[test]
@@ -418,6 +499,8 @@ fn made(name: &str, text: &str) {
 fn the_schema_file_is_what_the_table_says() {
     let text = serde_json::to_string_pretty(&schema()).expect("JSON") + "\n";
     made("config/wingspread.schema.json", &text);
+    let text = serde_json::to_string_pretty(&structures_schema()).expect("JSON") + "\n";
+    made("config/structures.schema.json", &text);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod sharded;
 mod shelf;
 mod steered;
 mod storm;
+mod structured;
 mod traded;
 mod venue_dies;
 mod vetting;

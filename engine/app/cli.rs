@@ -152,6 +152,19 @@ pub enum Command {
         wingspread structure bull_put_spread GOOG --data …/lean/option/usa/minute/goog/20151224_quote_american.zip --at 11:30"
     )]
     Structure(Structure),
+    /// Show an option chain: quotes, volatilities, Greeks, forwards and smiles.
+    #[command(
+        long_about = "Show an option chain: a block an expiry, with forward, rate and yield by put-call parity, volatility at \
+        the money, 25-delta skew and expected move, and every contract's quote, volatility and Greeks (early exercise \
+        included), open interest and what is wrong with it.\n\n\
+        The chain is the running engine's, or recorded: a LEAN zip of option minutes, or a file of end-of-day chains.",
+        after_help = "Examples:\n  \
+        wingspread chain SPY                                         what the running engine holds\n  \
+        wingspread chain SPY --expiry 2026-09-18 --width 0 --svg smile.svg\n  \
+        wingspread chain SPXW --data data/chains_eod/spx_2019/SPX_20190513.csv.gz\n  \
+        wingspread chain GOOG --data …/option/usa/minute/goog/20151224_quote_american.zip --at 12:30"
+    )]
+    Chain(Chain),
     /// List, show and judge the models of the folder; promote, roll back or pin them in the running engine.
     #[command(
         long_about = "The models: what lies in the folder, which speaks for each timeframe, which are tried beside it, and \
@@ -201,6 +214,31 @@ pub struct Structure {
     #[arg(long)]
     pub any_spread: bool,
     /// Draw profit and loss, now and at expiry, of the first candidate.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// Options of `chain`.
+#[derive(Args, Debug, Default)]
+pub struct Chain {
+    /// The underlying (or the options' root, such as SPXW).
+    pub symbol: String,
+    /// Recorded data in place of the running engine.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// The day, of a file that holds several; the last by default.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// New York time up to which minutes are played [default: 15:30].
+    #[arg(long, value_name = "HH:MM")]
+    pub at: Option<String>,
+    /// Only this expiry, YYYY-MM-DD; may be given more than once.
+    #[arg(long, value_name = "DATE")]
+    pub expiry: Vec<String>,
+    /// Strikes shown on either side of the forward; 0 shows all.
+    #[arg(long, value_name = "STRIKES", default_value_t = 8)]
+    pub width: usize,
+    /// Draw the smile of each expiry, with bid and ask.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! The commands besides running: one file each, all reading settings and journal, none of them trading.
 
+pub mod chain;
 pub mod check;
 pub mod features;
 pub mod journal;

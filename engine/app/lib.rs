@@ -34,6 +34,7 @@ pub fn dispatch(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Latency(args)) => commands::latency::run(args, run),
         Some(Command::Rerun(args)) => commands::rerun::run(args, run),
         Some(Command::Tell(args)) => commands::tell::run(args, run),
+        Some(Command::Chain(args)) => commands::chain::run(args, run),
         Some(Command::Structure(args)) => commands::structure::run(args, run),
         Some(Command::Schema(asked)) => commands::schema::run(asked),
         Some(Command::Models(args)) => commands::models::run(args, run),

@@ -31,7 +31,7 @@ impl<'a> Tilted<'a> {
         let bounds = [quantile(base, 1.0 / 3.0)?, quantile(base, 2.0 / 3.0)?];
         let [above_low, above_high] = bounds.map(|bound| base.above(bound));
         let thirds = [1.0 - above_low, above_low - above_high, above_high];
-        if thirds.iter().any(|p| !(*p > 1e-3)) {
+        if thirds.iter().any(|p| p.is_nan() || *p <= 1e-3) {
             return None;
         }
         let weights = [0, 1, 2].map(|i| odds[i] / sum / thirds[i]);

@@ -285,6 +285,32 @@ fn worst_cases_must_be_finite_and_honest() {
 }
 
 #[test]
+fn a_calendar_is_covered_one_way_round_only() {
+    let calendar = |near: Side, dollars: i64, margin: i64| Proposal {
+        legs: legs(&[("SPY260417C00570000", near), ("SPY260515C00570000", near.opposite())], Effect::Open),
+        mid: Price::from_cents(290),
+        natural: Price::from_cents(300),
+        max_loss: Money::from_dollars(dollars),
+        margin: Money::from_dollars(margin),
+        ..spread("w1.SPY.1", 1)
+    };
+    let said = |proposal: &Proposal| -> Vec<String> {
+        refused(&propose(&mut ready(limits()), at(1), proposal)).into_iter().map(String::from).collect()
+    };
+    assert!(said(&calendar(Side::Sell, 300, 0)).is_empty());
+    assert_eq!(said(&calendar(Side::Sell, 299, 0)), ["defined_risk"], "it admits less than its debit");
+    assert_eq!(said(&calendar(Side::Buy, 300, 0)), ["defined_risk"], "its long leg expires first");
+    // A diagonal can lose what its strikes lie apart besides.
+    let diagonal = |dollars: i64, margin: i64| Proposal {
+        legs: legs(&[("SPY260417C00570000", Side::Sell), ("SPY260515C00573000", Side::Buy)], Effect::Open),
+        ..calendar(Side::Sell, dollars, margin)
+    };
+    assert!(said(&diagonal(600, 300)).is_empty());
+    assert_eq!(said(&diagonal(599, 300)), ["defined_risk"]);
+    assert_eq!(said(&diagonal(600, 299)), ["defined_risk"], "margin counts them too");
+}
+
+#[test]
 fn time_of_day_rules_at_their_bounds() {
     let day = Date::literal(2026, 3, 16);
     let entry = |seconds: i64, proposal: &Proposal| {

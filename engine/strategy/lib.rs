@@ -16,6 +16,7 @@ pub mod panel;
 pub mod said;
 pub mod search;
 pub mod shadows;
+pub mod signs;
 pub mod stages;
 pub mod structures;
 pub mod underlying;

@@ -5,7 +5,7 @@ use crate::entry;
 use crate::exit;
 use crate::marking;
 use crate::search_test::{DAY, EXPIRY, SPOT, SPY, contracts, eleven, model_quote, settings as search};
-use crate::structures::tests::shipped;
+use crate::structures::tests::{calendar, shipped};
 use crate::{Blocked, Said, Settings, Underlying};
 use forecast::ensemble::Rule;
 use forecast::notes::ModelNote;
@@ -431,6 +431,56 @@ fn exits_by_profit_stop_and_days() {
     s.proposals();
     s.quote_spread(&note, 100);
     closes(&s.one_proposal(), ExitReason::DaysToExpiry);
+}
+
+#[test]
+fn a_calendar_is_opened_and_ends_by_its_nearest_leg() {
+    let far = EXPIRY.plus(28);
+    let mut s = Script::new();
+    s.settings.structures = vec![calendar(market::Right::Call)];
+    s.start();
+    for contract in contracts(far) {
+        let quote = model_quote(&contract, SPOT, s.now);
+        s.option_quote(&contract, quote);
+        s.hear(&MarketEvent::OpenInterest(OpenInterest { contract, contracts: 500, as_of: DAY.plus(-3) }));
+    }
+    s.install(Ok(FLAT));
+    s.stock_quote(SPOT);
+    let p = s.one_proposal();
+    assert_eq!(p.purpose, Purpose::Open { structure: Label::literal("calendar") });
+    let expiries: Vec<Date> =
+        p.legs.iter().filter_map(|l| l.instrument.contract()).map(|c| c.expiry).collect();
+    assert_eq!(expiries, [EXPIRY, far]);
+    assert_eq!(p.max_loss, p.natural.times(100), "the debit");
+    assert!(p.max_profit > market::Money::ZERO && p.max_profit < market::Money::MAX);
+    s.decided(p.id, 2);
+    s.position(&PositionNote {
+        id: p.id,
+        underlying: SPY,
+        structure: Label::literal("calendar"),
+        legs: p.legs.clone(),
+        units: 2,
+        entry: p.mid,
+        max_profit: p.max_profit,
+        max_loss: p.max_loss,
+        opened: s.now,
+        closing: None,
+    });
+    s.done(&p, Ending::Filled);
+    // Six days before the near leg expires the far one still has a month.
+    s.now = EXPIRY.plus(-6).at_new_york(0);
+    while market::session::session_at(s.now).is_none() {
+        s.later(MINUTE);
+    }
+    s.proposals();
+    for leg in &p.legs {
+        let contract = leg.instrument.contract().expect("an option");
+        let quote = model_quote(&contract, SPOT, s.now);
+        s.option_quote(&contract, quote);
+    }
+    let close = s.one_proposal();
+    assert_eq!(close.purpose, Purpose::Close { position: p.id, reason: ExitReason::DaysToExpiry });
+    assert_eq!(close.legs.len(), 2, "both legs at once: the far one is not left alone");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::marking::{self, Marking};
 use crate::panel::Panel;
 use crate::said::Said;
 use crate::search::{self, Candidate, Finder, Shortfall};
+use crate::signs::signs;
 use crate::stages::{NoStages, Stage, StageClock};
 use crate::structures::Structure;
 use forecast::notes::ModelNote;
@@ -380,8 +381,9 @@ impl Underlying {
         self.hours_advance(now);
         let closed = self.analysis.advance(now);
         self.forecasts.bars_closed(now, &self.analysis, closed, out);
-        if self.hours.session().is_some() {
-            self.marking.step_in_time(&mut self.chain, now);
+        if self.hours.session().is_some() && self.marking.step_in_time(&mut self.chain, now) {
+            let realised = self.analysis.realised_volatility();
+            self.analysis.on_chain(signs(&self.chain, self.marking.surface(), realised));
         }
         self.look_after_positions(now, out);
         self.mark_in_time(now, out);

@@ -74,32 +74,33 @@ pub fn page(structure: &Structure, scene: &Scene, seen: &[Seen], args: &cli::Str
         match &seen.candidate {
             Ok(candidate) => describe(&mut text, candidate, scene, args),
             Err(missing) => {
-                let _ = writeln!(text, ": {}", shortfall(structure, *missing));
+                let _ = writeln!(text, ": {}", shortfall(structure, *missing, args.any_spread));
             }
         }
     }
     text
 }
 
-fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     let (date, ns) = at.new_york();
     let minutes = ns / market::time::MINUTE;
     format!("{date} {:02}:{:02} New York", minutes / 60, minutes % 60)
 }
 
-fn shortfall(structure: &Structure, missing: Shortfall) -> String {
+fn shortfall(structure: &Structure, missing: Shortfall, any_spread: bool) -> String {
     match missing {
         Shortfall::NoExpiry => "no expiry fits".into(),
         Shortfall::NoLeg(leg) => match structure.legs.get(usize::from(leg)) {
             Some(l) => format!(
-                "no contract that may be traded fits leg {} `{}` ({}); --any-spread takes wide quotes too",
+                "no contract that may be traded fits leg {} `{}` ({}){}",
                 leg + 1,
                 l.name,
                 match l.holds {
                     Holds::Option { right: Right::Call, .. } => "call",
                     Holds::Option { right: Right::Put, .. } => "put",
                     Holds::Shares => "stock",
-                }
+                },
+                if any_spread { "" } else { "; --any-spread takes wide quotes too" }
             ),
             None => "a leg is missing".into(),
         },

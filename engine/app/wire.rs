@@ -86,11 +86,16 @@ pub struct Engine {
     clock: Clock,
     trading: Trading,
     journal: Journal,
-    office: std::thread::JoinHandle<()>,
-    keeper: std::thread::JoinHandle<()>,
+    crew: Crew,
     asks: tokio::sync::mpsc::UnboundedSender<office::Ask>,
     place: Place,
     tutor: Adaptive,
+}
+
+/// The threads that work beside the trading thread and end with their lines.
+struct Crew {
+    office: std::thread::JoinHandle<()>,
+    keeper: std::thread::JoinHandle<()>,
 }
 
 /// Starts the engine; it trades when this returns.
@@ -120,8 +125,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let (gaps, gaps_told) = tokio::sync::mpsc::unbounded_channel();
     let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
     let run = recovered.run_id();
-    let activities_since = restored.risk.core().book().activities_since();
-    let activities_since = activities_since.unwrap_or_else(|| greeting.now.new_york().0);
+    let past = Past::of(&restored, run, greeting.now);
     let operator = restored.risk.core().operator();
     let working: Vec<_> = working(&restored).collect();
     let Restored { risk, execution, undelivered, positions, .. } = restored;
@@ -148,7 +152,6 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
-    let past = Past { run, activities_since };
     let (to_keeper, keeper) = open_keeper(settings, keeper)?;
     let office = open_office(
         settings, &place, &trading, gaps_told, asked, &letters, to_keeper, known, chosen, &clock, past,
@@ -164,22 +167,8 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
     let (opening, run) = (Some(greeting.account), run.run());
-    let tutor = Adaptive::new(settings, &folder);
-    Ok(Engine {
-        room,
-        run,
-        opening,
-        stop,
-        started_in,
-        clock,
-        trading,
-        journal,
-        office,
-        keeper,
-        asks,
-        place,
-        tutor,
-    })
+    let (crew, tutor) = (Crew { office, keeper }, Adaptive::new(settings, &folder));
+    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, crew, asks, place, tutor })
 }
 
 /// Orders of earlier runs that may still work, and whether they open a position.
@@ -237,15 +226,15 @@ impl Engine {
             self.room.round();
         }
         self.room.gather();
-        let Self { room, trading, journal, office, keeper, asks, place, clock, tutor, .. } = self;
+        let Self { room, trading, journal, crew, asks, place, clock, tutor, .. } = self;
         // Its child ends with it.
         drop(tutor);
         trading.end();
         drop(asks);
         // The office ends when its lines do; a panic there has told its reason.
-        let _ = office.join();
+        let _ = crew.office.join();
         // The keeper's line ends with the office.
-        let _ = keeper.join();
+        let _ = crew.keeper.join();
         let counters = journal.close(clock.now()).context("the journal does not close")?;
         drop(place);
         Ok((room, counters))
@@ -638,6 +627,13 @@ fn lines(
 struct Past {
     run: RunId,
     activities_since: market::Date,
+}
+
+impl Past {
+    fn of(restored: &Restored, run: RunId, now: Timestamp) -> Self {
+        let activities_since = restored.risk.core().book().activities_since();
+        Self { run, activities_since: activities_since.unwrap_or_else(|| now.new_york().0) }
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is a line to somewhere; a struct would only rename them")]

@@ -6,6 +6,7 @@ use crate::route;
 use execution::Blotter;
 use forecast::Plan;
 use forecast::notes::ModelNote;
+use forecast::papers::Reads;
 use forecast::shelf::notes::ShelfLetter;
 use market::{Symbol, Timestamp};
 use risk::Gate;
@@ -78,7 +79,10 @@ impl UnderlyingSeat {
             return;
         }
         let plan = self.core.dismiss(note).or_else(|| self.take_offered(note));
-        if let Some((before, plan)) = self.core.take_out(note.timeframe) {
+        let papers = plan.as_ref().and_then(|plan| plan.papers());
+        // An ensemble's rule takes nobody's place.
+        let is_rule = papers.is_some_and(|papers| papers.reads == Reads::Members);
+        if !is_rule && let Some((before, plan)) = self.core.take_out(note.timeframe) {
             self.offer(&before, plan);
         }
         self.core.install(now, note.timeframe, plan, *note);

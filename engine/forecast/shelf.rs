@@ -462,6 +462,10 @@ impl Shelf {
     /// Holds a loss beside those of the same moment.
     fn pair(&mut self, timeframe: Timeframe, scored: &Scored, loss: f64) {
         let (id, at) = (id_of(&scored.model), moment(timeframe, scored.at));
+        let is_rival = |e: &Entry| matches!(e.role, Role::Shadow | Role::Predecessor);
+        if !self.entries.values().any(|e| e.note.model.timeframe == timeframe && is_rival(e)) {
+            return;
+        }
         let place = &mut self.places[timeframe.index()];
         let there = place.pairs.entry((scored.at, scored.symbol)).or_default();
         let met: Vec<(Id, f64)> = there.clone();

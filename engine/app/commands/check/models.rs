@@ -34,6 +34,8 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             )),
         }
     }
+    let first = live::models::bundles(folder).into_iter().next();
+    found.extend(first.filter(|_| vetting.program.is_some()).map(|bundle| confinement(&vetting, &bundle)));
     if !sound.is_empty() {
         let count: usize = sound.values().map(Vec::len).sum();
         found.push(Finding::ok(
@@ -47,6 +49,21 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
         found.push(Finding::ok("ensemble", "not asked: models.inference is off"));
     }
     found
+}
+
+/// Whether the process that looks at bundles is kept from everything else: it is told to try.
+fn confinement(vetting: &Vetting, bundle: &Path) -> Finding {
+    let onnx::Finding::Refused(said) = vetting.drill(bundle, "files") else {
+        return Finding::warning("first look", "a drill was taken for a model", "report it");
+    };
+    if said.reason.contains("no file outside could be opened") {
+        return Finding::ok("first look", "a process of its own, shut out of every other file (Landlock)");
+    }
+    Finding::warning(
+        "first look",
+        "nothing but its own care keeps the process that looks at models from other files",
+        "use a kernel with Landlock (Linux 5.13 on, `landlock` among its security modules), or bring only models you made",
+    )
 }
 
 fn members(ensemble: &Ensemble, sound: &BTreeSet<Timeframe>, folder: &Path) -> Finding {

@@ -71,6 +71,7 @@ fn settings(search_every_ns: i64, positions_max: usize) -> Settings {
     Settings {
         structures: vec![structure()],
         ensemble: Ensemble::shipped("full").expect("shipped"),
+        particular: Vec::new(),
         entry: entry::Settings {
             confidence_min: 0.5,
             agreement_min: 0.5,

@@ -2,6 +2,7 @@
 
 mod features;
 mod ibm;
+mod python_trainer;
 mod sdk;
 mod spine;
 mod tick_path;

@@ -101,8 +101,8 @@ fn install_shipped_models(models: &Path, seat: &mut UnderlyingSeat, at: Timestam
         let loaded = onnx::load_dir(&version.path()).expect("a sound model");
         let manifest = &loaded.manifest;
         let (timeframe, name, version) = (manifest.timeframe, manifest.name, manifest.version);
-        seat.offer(timeframe, loaded.compiled.spawn());
         let note = forecast::notes::ModelNote { timeframe, name, version, digest: loaded.digest };
+        seat.offer(&note, loaded.compiled.spawn());
         seat.hear(at, &Letter::Model(note), &mut out);
         count += 1;
     }

@@ -37,3 +37,5 @@ pub use keys::Keys;
 
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod tls_test;

@@ -1,8 +1,11 @@
 //! The thin driver between a session and a real websocket: it carries out what the session wants, decodes what
 //! arrives and hands it on. It runs on a current-thread runtime and decides nothing.
 //!
-//! Overload: whenever the socket is readable, everything it has is taken (at most [`FRAMES_PER_BATCH`] frames),
-//! and only then is the handler told to `flush`, so that it can conflate what it was handed.
+//! Overload: a reader that keeps up takes small bites and tells the handler to `flush` after each; one that is behind
+//! takes everything the socket has (at most [`FRAMES_PER_BATCH`] frames) before that, so that the handler can conflate
+//! what it was handed. `appetite.rs` decides which.
+
+mod appetite;
 
 use crate::control::Channels;
 use crate::control::Control;
@@ -14,6 +17,7 @@ use crate::session::{Complaint, GiveUp, Session, Todo};
 use crate::tap::{Gauges, Tap};
 use crate::trading::{BadTradingMessage, TradingMessage};
 use crate::wire::{Decoded, Encoding, MSGPACK_CONTENT_TYPE, WireFault};
+use appetite::Appetite;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use market::Timestamp;
 use market::feed::FeedState;
@@ -33,6 +37,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_c
 pub const FRAMES_PER_BATCH: usize = 4096;
 /// Largest message taken, in bytes; a larger one closes the connection, which is then opened again.
 pub const MESSAGE_MAX: usize = 1 << 20;
+/// Bytes asked of the socket at a time, some fifteen quotes. The websocket library fills as much with zeros before each
+/// read, also before the one that finds nothing: its default of 128 KiB costs more than the quotes themselves.
+const READ_BYTES: usize = 2 << 10;
 /// How often a session's timers are looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// How soon a handler that could take nothing more is asked again.
@@ -50,7 +57,7 @@ pub trait FeedHandler {
     fn data_expected(&self) -> bool;
     /// One event. `received_ns` is when the bytes were read, taken once for all events of a read.
     fn event(&mut self, received_ns: u64, event: MarketEvent);
-    /// Everything the socket had was handed over.
+    /// What was taken of the socket was handed over: act on it.
     fn flush(&mut self);
     /// True while nothing more can be taken: the socket is then left unread until it can.
     fn must_wait(&self) -> bool {
@@ -303,6 +310,7 @@ async fn drive<L: Link>(
     commands: &mut Receiver<FeedCommand>,
 ) -> Result<(), GiveUp> {
     let mut socket: Option<Socket> = None;
+    let mut appetite = Appetite::default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -326,7 +334,7 @@ async fn drive<L: Link>(
             _ = ticks.tick() => link.wake(),
             () = tokio::time::sleep(WAIT_LOOK), if link.must_wait() => {}
             first = next_message(&mut socket), if !link.must_wait() => {
-                if let Some(end) = take_batch(&mut link, &mut socket, first) {
+                if let Some(end) = take_batch(&mut link, &mut socket, &mut appetite, first) {
                     socket = None;
                     link.lost(end);
                 }
@@ -353,12 +361,18 @@ async fn next_message(socket: &mut Option<Socket>) -> Next {
     }
 }
 
-/// Hands on everything the socket has, up to the budget. Returns how the connection ended, if it did.
-fn take_batch<L: Link>(link: &mut L, socket: &mut Option<Socket>, first: Next) -> Option<Loss> {
+/// Hands on what the socket has, as far as the appetite goes. Returns how the connection ended, if it did.
+fn take_batch<L: Link>(
+    link: &mut L,
+    socket: &mut Option<Socket>,
+    appetite: &mut Appetite,
+    first: Next,
+) -> Option<Loss> {
     let Socket { stream, gauges } = socket.as_mut()?;
     let (mut received_ns, mut reads) = (link.now_ns(), gauges.reads());
+    let frames_max = appetite.frames(FRAMES_PER_BATCH);
     let mut next = first;
-    let mut end = None;
+    let (mut end, mut is_dry) = (None, false);
     for taken in 1.. {
         match next {
             Some(Ok(Message::Text(text))) => link.frame(received_ns, text.as_bytes()),
@@ -380,18 +394,22 @@ fn take_batch<L: Link>(link: &mut L, socket: &mut Option<Socket>, first: Next) -
                 break;
             }
         }
-        if taken >= FRAMES_PER_BATCH {
+        if taken >= frames_max {
             break;
         }
         match stream.next().now_or_never() {
             Some(more) => next = more,
-            None => break,
+            None => {
+                is_dry = true;
+                break;
+            }
         }
         if gauges.reads() != reads {
             reads = gauges.reads();
             received_ns = link.now_ns();
         }
     }
+    appetite.took(is_dry, received_ns);
     link.drained();
     end
 }
@@ -473,8 +491,10 @@ async fn open(url: &str, encoding: Encoding) -> Result<Socket, Loss> {
     tcp.set_nodelay(true).map_err(|e| Loss::Other(e.to_string()))?;
     let tap = Tap::counting_reads(tcp);
     let gauges = tap.gauges();
-    let config =
-        WebSocketConfig::default().max_message_size(Some(MESSAGE_MAX)).max_frame_size(Some(MESSAGE_MAX));
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_MAX))
+        .max_frame_size(Some(MESSAGE_MAX))
+        .read_buffer_size(READ_BYTES);
     let (stream, _) = client_async_tls_with_config(request, tap, Some(config), None).await.map_err(other)?;
     Ok(Socket { stream, gauges })
 }

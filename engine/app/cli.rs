@@ -68,7 +68,20 @@ pub enum Command {
     Paper(Run),
     /// Run a recorded day through sockets and engine: underlying, options, early close, expiry.
     Replay(Replay),
-    /// Train the ten models from simulated history and write them into the models folder.
+    /// Train models and write them into the models folder, with an honest account of what they are worth.
+    #[command(
+        long_about = "Train models and write them into the models folder, with an honest account of what they are worth.\n\n\
+        Bars become feature rows by the function that runs live; what then happened, within a horizon, is what is \
+        learnt. Parameters are searched on walk-forward folds, purged and embargoed; odds are calibrated on what was said \
+        out of fold; the newest fifth of the time is the last test, which nothing was chosen by. What is not better \
+        than the base rates out of fold, beyond doubt, says the base rates (docs/training.md).\n\n\
+        Without options it simulates markets nobody trades in and trains ten small networks: a few minutes.",
+        after_help = "Examples:\n  \
+        wingspread train --version 3                                 ten models from simulated markets\n  \
+        wingspread train --data spy.csv.gz --symbol SPY --timeframe 5min --learner both --trials 8 --report spy.html\n  \
+        wingspread train --data …/daily/aapl.zip --data …/daily/spy.zip --timeframe 1day --label barriers\n  \
+        wingspread train --from journal --only-skilled --version 20261122 what the engine itself recorded"
+    )]
     Train(Train),
     /// Write what the engine would have seen of recorded data, row by row, as Parquet.
     #[command(
@@ -100,6 +113,17 @@ pub enum Command {
     Warmup(Warmup),
     /// List or export what is on record.
     Journal(Journal),
+    /// Score the forecasts on record: accuracy, Brier, log loss, AUC, calibration, and what drifted.
+    #[command(
+        long_about = "Score the forecasts on record, models and ensembles: each prediction was matched with its outcome when \
+        its horizon ended. `of base` is the log loss of the outcomes' own base rates: a model above it knows nothing. It reads \
+        beside a running engine. See docs/monitoring.md.",
+        after_help = "Examples:\n  \
+        wingspread scores                              by model\n  \
+        wingspread scores --by timeframe --by hour     by timeframe and hour of the day (New York)\n  \
+        wingspread scores --model full --format json   one ensemble, with its calibration plot, for other programs"
+    )]
+    Scores(Scores),
     /// Show the latency histograms of the running engine, or write them as .hgrm files.
     Latency(Latency),
     /// Check settings, keys, clock, disk, models and endpoints: each with a verdict and a remedy.
@@ -128,6 +152,38 @@ pub enum Command {
         wingspread structure bull_put_spread GOOG --data …/lean/option/usa/minute/goog/20151224_quote_american.zip --at 11:30"
     )]
     Structure(Structure),
+    /// Show an option chain: quotes, volatilities, Greeks, forwards and smiles.
+    #[command(
+        long_about = "Show an option chain: a block an expiry, with forward, rate and yield by put-call parity, volatility at \
+        the money, 25-delta skew and expected move, and every contract's quote, volatility and Greeks (early exercise \
+        included), open interest and what is wrong with it.\n\n\
+        The chain is the running engine's, or recorded: a LEAN zip of option minutes, or a file of end-of-day chains.",
+        after_help = "Examples:\n  \
+        wingspread chain SPY                                         what the running engine holds\n  \
+        wingspread chain SPY --expiry 2026-09-18 --width 0 --svg smile.svg\n  \
+        wingspread chain SPXW --data data/chains_eod/spx_2019/SPX_20190513.csv.gz\n  \
+        wingspread chain GOOG --data …/option/usa/minute/goog/20151224_quote_american.zip --at 12:30"
+    )]
+    Chain(Chain),
+    /// List, show and judge the models of the folder; promote, roll back or pin them in the running engine.
+    #[command(
+        long_about = "The models: what lies in the folder, which speaks for each timeframe, which are tried beside it, and \
+        what became of every one.\n\nA model dropped into the folder is looked at in a confined process; a bad one goes to \
+        models/.quarantine with the reason beside it. A sound one shadows the incumbent: both answer at each close, and when it \
+        is better with evidence it takes the place (docs/models.md). list, show and history read folder and journal and need \
+        no engine; promote, rollback, pin and unpin are told to the running one over its control socket.",
+        after_help = "Examples:\n  \
+        wingspread models list                      who speaks, who shadows, and how well\n  \
+        wingspread models show sim-5min/3           papers, executor and why, checks\n  \
+        wingspread models history                   every promotion, refusal and rollback on record\n  \
+        wingspread models promote sim-5min/3        it speaks from the next tick on\n  \
+        wingspread models rollback 5min             whoever spoke before speaks again\n  \
+        wingspread models pin 5min                  nobody is moved until `unpin`"
+    )]
+    Models(Models),
+    /// Look at one bundle in this process, confined. The engine starts this by itself.
+    #[command(hide = true)]
+    VetModel(VetModel),
     /// Print the JSON Schema of the settings file, or of the structures, for editors.
     Schema(Schema),
 }
@@ -162,6 +218,31 @@ pub struct Structure {
     pub svg: Option<PathBuf>,
 }
 
+/// Options of `chain`.
+#[derive(Args, Debug, Default)]
+pub struct Chain {
+    /// The underlying (or the options' root, such as SPXW).
+    pub symbol: String,
+    /// Recorded data in place of the running engine.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// The day, of a file that holds several; the last by default.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// New York time up to which minutes are played [default: 15:30].
+    #[arg(long, value_name = "HH:MM")]
+    pub at: Option<String>,
+    /// Only this expiry, YYYY-MM-DD; may be given more than once.
+    #[arg(long, value_name = "DATE")]
+    pub expiry: Vec<String>,
+    /// Strikes shown on either side of the forward; 0 shows all.
+    #[arg(long, value_name = "STRIKES", default_value_t = 8)]
+    pub width: usize,
+    /// Draw the smile of each expiry, with bid and ask.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
 /// Reads three odds that add up to about one.
 fn odds(text: &str) -> Result<[f64; 3], String> {
     let read: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
@@ -191,6 +272,146 @@ pub enum SchemaOf {
     Settings,
     /// `config/structures.yaml`.
     Structures,
+}
+
+/// Options of `models`.
+#[derive(Args, Debug)]
+pub struct Models {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ModelsAction,
+}
+
+/// What can be done with models.
+#[derive(Subcommand, Debug)]
+pub enum ModelsAction {
+    /// Every model of the folder and of the record: role, executor, predictions scored, losses.
+    List,
+    /// What a model is: its manifest, what runs it and why, and what the first look says now.
+    Show {
+        /// NAME for all its versions, or NAME/VERSION.
+        model: String,
+    },
+    /// Put a model in its timeframe's place, whatever its record.
+    Promote {
+        /// NAME/VERSION.
+        model: String,
+    },
+    /// Let whoever spoke before the incumbent speak again.
+    Rollback {
+        /// The timeframe: 1min, 5min, 15min, 30min, 1h, 4h, 1day, 1week, 1month or 1year.
+        timeframe: String,
+    },
+    /// Keep the incumbent of a timeframe where it is.
+    Pin {
+        /// The timeframe.
+        timeframe: String,
+    },
+    /// Let it be moved again.
+    Unpin {
+        /// The timeframe.
+        timeframe: String,
+    },
+    /// Every step of every model on record, oldest first.
+    History,
+}
+
+/// Options of `vet-model`: everything it may cost is told by whoever starts it, since it reads no settings.
+#[derive(Args, Debug)]
+pub struct VetModel {
+    /// The bundle: NAME/VERSION with model.onnx, manifest.yaml and golden.json.
+    pub folder: PathBuf,
+    /// Most memory, bytes.
+    #[arg(long)]
+    pub memory_bytes: u64,
+    /// Most seconds of processor time.
+    #[arg(long)]
+    pub processor_seconds: u64,
+    /// Longest answer, nanoseconds.
+    #[arg(long)]
+    pub answer_ns_max: u64,
+    /// Largest model file, bytes.
+    #[arg(long)]
+    pub bytes_max: usize,
+    /// Most operators.
+    #[arg(long)]
+    pub nodes_max: usize,
+    /// Misbehave instead, to see that the bounds hold.
+    #[arg(long)]
+    pub drill: Option<Drill>,
+}
+
+/// Ways to misbehave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Drill {
+    /// Do nothing for ever.
+    Hang,
+    /// Compute for ever.
+    Spin,
+    /// Take memory without end.
+    Memory,
+    /// Open a file outside the bundle.
+    Files,
+    /// Hand the model to tract without looking at it.
+    Loader,
+    /// Look at a bundle made for another feature schema.
+    AnySchema,
+}
+
+/// Options of `scores`.
+#[derive(Args, Debug)]
+pub struct Scores {
+    /// By what; give it more than once for a finer table.
+    #[arg(long, default_value = "model")]
+    pub by: Vec<By>,
+    /// Only this symbol.
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Only this model or ensemble, by name.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Only what was decided on this New York date, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<String>,
+    /// How it is written.
+    #[arg(long, default_value = "text")]
+    pub format: ScoresFormat,
+}
+
+/// A column scores are grouped by.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Name and version.
+    Model,
+    /// The underlying.
+    Symbol,
+    /// The timeframe.
+    Timeframe,
+    /// The hour of the day in New York in which it was said.
+    Hour,
+}
+
+impl By {
+    /// As it is typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Symbol => "symbol",
+            Self::Timeframe => "timeframe",
+            Self::Hour => "hour",
+        }
+    }
+}
+
+/// How scores are written.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoresFormat {
+    /// A table.
+    Text,
+    /// One object, with calibration plots and drifts.
+    Json,
+    /// A header line, then a row a group.
+    Csv,
 }
 
 /// Options of `replay`.
@@ -237,18 +458,92 @@ pub enum Resolution {
 /// Options of `train`.
 #[derive(Args, Debug)]
 pub struct Train {
+    /// Where the bars come from [default: simulated, or files when --data is given].
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<From>,
+    /// Recorded data, as `features` takes it: a file, or a folder of them. May be given more than once, for several
+    /// symbols too.
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// The symbol, where the data's path does not name it.
+    #[arg(long)]
+    pub symbol: Option<String>,
     /// Where the bundles go: NAME/VERSION/{model.onnx, manifest.yaml, golden.json}.
     #[arg(long, value_name = "FOLDER", default_value = "models")]
     pub out: PathBuf,
-    /// Seed of the simulated history and of the training.
-    #[arg(long, default_value_t = 20_261_122)]
-    pub seed: u64,
+    /// Models are called PREFIX-TIMEFRAME [default: sim for simulated history, own otherwise].
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
     /// Version written into the manifests; an existing version is never overwritten.
     #[arg(long, default_value = "1")]
     pub version: String,
+    /// Only this timeframe (1min to 1year); may be given more than once. All ten by default.
+    #[arg(long, value_name = "NAME", value_parser = timeframe)]
+    pub timeframe: Vec<Timeframe>,
+    /// Who learns. Of both, the one that does better on the folds is written.
+    #[arg(long, value_enum, default_value = "network")]
+    pub learner: LearnerKind,
+    /// How classes are decided: by the close at the end of the horizon, or by the barrier touched first.
+    #[arg(long, value_enum, default_value = "horizon")]
+    pub label: LabelKind,
+    /// Parameters tried by each learner; half of them are dropped after each fold.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub trials: usize,
+    /// Walk-forward folds.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub folds: usize,
+    /// Most rows a learner is shown at once; beyond it as many are drawn by lot.
+    #[arg(long, value_name = "NUMBER", default_value_t = 200_000)]
+    pub rows_max: usize,
+    /// Write only models that are better than the base rates beyond doubt.
+    #[arg(long)]
+    pub only_skilled: bool,
+    /// Work at the lowest priority and end with whoever started this.
+    #[arg(long)]
+    pub background: bool,
+    /// Most memory to take, in bytes [default: no limit].
+    #[arg(long, value_name = "BYTES")]
+    pub memory_max: Option<u64>,
+    /// Write an account of folds, calibration, features and baselines as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Seed of the simulated history and of the training.
+    #[arg(long, default_value_t = 20_261_122)]
+    pub seed: u64,
     /// Simulated sessions of minute history a symbol.
     #[arg(long, default_value_t = 60)]
     pub sessions: u32,
+}
+
+/// Where `train` takes its bars from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum From {
+    /// Markets of the simulated exchange.
+    Simulated,
+    /// Recorded data (--data).
+    Files,
+    /// The engine's own record (--journal).
+    Journal,
+}
+
+/// Who learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LearnerKind {
+    /// Gradient-boosted trees.
+    Trees,
+    /// A small dense network.
+    Network,
+    /// Both.
+    Both,
+}
+
+/// How classes are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabelKind {
+    /// By the close at the end of the horizon.
+    Horizon,
+    /// By the first of two barriers touched, or the end of the horizon.
+    Barriers,
 }
 
 /// Options of `features`.
@@ -318,8 +613,8 @@ pub enum JournalAction {
 /// Which records.
 #[derive(Args, Debug, Clone)]
 pub struct Select {
-    /// Kind: predictions, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
-    /// models, feeds, alerts, commands, market, all.
+    /// Kind: predictions, scores, ensembles, drift, proposals, decisions, refusals, orders, reports, fills, positions, activities, marks,
+    /// models, shelf, feeds, alerts, commands, market, all.
     #[arg(long, default_value = "all")]
     pub kind: String,
     /// Only this symbol.

@@ -1,14 +1,18 @@
 //! The commands besides running: one file each, all reading settings and journal, none of them trading.
 
+pub mod chain;
 pub mod check;
 pub mod features;
 pub mod journal;
 pub mod latency;
+pub mod models;
 pub mod rerun;
 pub mod schema;
+pub mod scores;
 pub mod structure;
 pub mod tell;
 pub mod train;
+pub mod vet_model;
 pub mod warmup;
 
 use crate::{cli, run};

@@ -28,6 +28,9 @@ pub fn status_line(view: &View, stages: &Stages, now: Timestamp) -> String {
     if let Some(account) = view.account {
         let _ = write!(line, "  equity ${}", dollars(account.equity));
     }
+    if let Some(brier) = view.brier() {
+        let _ = write!(line, "  scored {} (Brier {brier:.3})", thousands(view.counts.scored));
+    }
     if !tick.is_empty() {
         let us = |q| tick.value_at_quantile(q) as f64 / 1e3;
         let _ = write!(line, "  tick p50 {:.0} us p99 {:.0} us", us(0.5), us(0.99));

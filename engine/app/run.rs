@@ -111,6 +111,7 @@ impl Watch {
         let mut limit = self.run_for;
         loop {
             engine.room.round();
+            engine.look_after_training();
             let (lines, now_seen) = report::notable_lines(&engine.room.view, seen);
             lines.iter().for_each(|line| println!("{line}"));
             seen = now_seen;

@@ -2,7 +2,9 @@
 //! rerun of the record.
 
 use crate::settings::Settings;
+use desk::ShelfSeat;
 use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
+use forecast::shelf::Shelf;
 use market::{RunId, Symbol};
 
 /// A symbol's seat that has heard nothing. `run` makes its proposals' ids unique for ever.
@@ -24,6 +26,11 @@ pub fn underlying_after(
 /// The seat of risk, over an empty book.
 pub fn risk(settings: &Settings) -> RiskSeat {
     RiskSeat::new(risk::Gate::new(settings.risk.clone()))
+}
+
+/// The seat of the shelf, without models.
+pub fn shelf(settings: &Settings) -> ShelfSeat {
+    ShelfSeat::new(Shelf::new(settings.models.shelf), settings.symbols.clone())
 }
 
 /// The seat of execution, without orders.

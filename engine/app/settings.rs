@@ -20,7 +20,7 @@ mod typed;
 mod values;
 mod yaml;
 
-pub use compiled::{Endpoint, Endpoints, EngineSettings, Feed, Fills, Models, Settings, Venue};
+pub use compiled::{Endpoint, Endpoints, EngineSettings, Feed, Fills, Models, Settings, Training, Venue};
 pub use document::document;
 pub use fault::{Fault, Faults};
 pub use schema::{schema, structures_schema};

@@ -1,6 +1,7 @@
 //! Who is built with what. A start is one straight line: journal (which recovers), venue, what the venue knows, seats
 //! brought back, trading thread, office, control room, and only then the feeds.
 
+use crate::adaptive::Adaptive;
 use crate::place::{Place, Time};
 use crate::seats;
 use crate::settings::Settings;
@@ -10,6 +11,8 @@ use alpaca::wire::Encoding;
 use anyhow::{Context, bail};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
+use desk::{Outbox, Seat, ShelfSeat};
+use forecast::shelf::notes::{Role, ShelfLetter};
 use journal::{Journal, Opened, RunStart};
 use live::broker::BrokerParts;
 use live::clock::Clock;
@@ -17,12 +20,14 @@ use live::control::{Lines, Room};
 use live::feed_actor::{FeedParts, Line};
 use live::floor::Deliver;
 use live::inquiry::Inquiry;
+use live::keeper::{self, Keeper};
 use live::models::Watch;
 use live::office::{self, HistoryWish, Known, Office};
 use live::post::Bounds;
 use live::recover::Restored;
 use live::trading::{Parts, Switch, SymbolParts, Trading};
 use live::universe::{self, Choice, Wish};
+use live::vetting::Vetting;
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::{Contract, Label, Price, RunId, Symbol, Timestamp};
 use risk::checks::Operator;
@@ -82,8 +87,10 @@ pub struct Engine {
     trading: Trading,
     journal: Journal,
     office: std::thread::JoinHandle<()>,
+    keeper: std::thread::JoinHandle<()>,
     asks: tokio::sync::mpsc::UnboundedSender<office::Ask>,
     place: Place,
+    tutor: Adaptive,
 }
 
 /// Starts the engine; it trades when this returns.
@@ -96,7 +103,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let inquiry = inquiry(settings, &place)?;
     let greeting = ask(office::greet(&inquiry)).with_context(|| not_answering(&place))?;
     let Opened { journal, pens, recovered } = opened;
-    let restored = bring_back(settings, &recovered)
+    let (restored, shelf) = bring_back(settings, &recovered)
         .with_context(|| format!("{}: the record of earlier runs cannot be read back", folder.display()))?;
     tell_recovery(&recovered, &restored, say);
     let clock = match place.time {
@@ -126,6 +133,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
         symbols: symbol_parts(settings, run, &asks),
         risk,
         execution,
+        shelf: shelf.clone(),
         bounds: Bounds { quotes_max: settings.engine.quotes_max, events_max: settings.engine.events_max },
         shards: settings.engine.shards,
         feeds: feeds(settings, &place, &chosen, trade),
@@ -135,30 +143,43 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     })
     .context("the trading thread does not start")?;
 
-    let mut watch = Watch::new(settings.models.folder.clone(), settings.models.limits());
-    install_models(settings, &mut watch, &trading, say)?;
+    let keeper = install_models(settings, &trading, shelf, &clock, &letters, say)?;
+    tell_learnt(&recovered, &trading, &clock).context("the scores of earlier runs cannot be read")?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
     let past = Past { run, activities_since };
+    let (to_keeper, keeper) = open_keeper(settings, keeper)?;
     let office = open_office(
-        settings, &place, &trading, gaps_told, asked, &letters, watch, known, chosen, &clock, past,
+        settings, &place, &trading, gaps_told, asked, &letters, to_keeper, known, chosen, &clock, past,
     )?;
     let (mut room, trouble) =
         Room::open(&folder, lines(&trading, &letters, &clock, &stop, journal.monitor()));
     room.view.working.extend(working);
-    if let Some(trouble) = trouble {
-        say(trouble);
-    }
+    trouble.into_iter().for_each(&mut *say);
     if trade {
         // Compare with the broker before anything else happens.
         let _ = asks.send(office::Ask::Reconcile);
     }
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
-    let opening = Some(greeting.account);
-    let run = run.run();
-    Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, office, asks, place })
+    let (opening, run) = (Some(greeting.account), run.run());
+    let tutor = Adaptive::new(settings, &folder);
+    Ok(Engine {
+        room,
+        run,
+        opening,
+        stop,
+        started_in,
+        clock,
+        trading,
+        journal,
+        office,
+        keeper,
+        asks,
+        place,
+        tutor,
+    })
 }
 
 /// Orders of earlier runs that may still work, and whether they open a position.
@@ -174,16 +195,27 @@ fn not_answering(place: &Place) -> String {
     format!("{} does not answer: is it running, is the address right, are the keys right?", place.trading_url)
 }
 
-/// Risk and execution as they were when the last run ended or died.
-fn bring_back(settings: &Settings, recovered: &journal::Recovered) -> Result<Restored, journal::Fault> {
+/// Risk, execution and the shelf as they were when the last run ended or died.
+fn bring_back(
+    settings: &Settings,
+    recovered: &journal::Recovered,
+) -> Result<(Restored, ShelfSeat), journal::Fault> {
     let (risk, execution) = (seats::risk(settings), seats::execution(settings, recovered.run_id()));
-    live::recover::restore(recovered, risk, execution)
+    let restored = live::recover::restore(recovered, risk, execution)?;
+    Ok((restored, live::recover::restore_shelf(recovered, seats::shelf(settings))?))
 }
 
 impl Engine {
     /// The engine's time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Looks after the training beside it; never waits.
+    pub fn look_after_training(&mut self) {
+        if let Some(tell) = self.tutor.look(self.clock.now(), self.room.view.counts.drifts) {
+            self.room.tell(tell);
+        }
     }
 
     /// The embedded market, when there is one.
@@ -205,11 +237,15 @@ impl Engine {
             self.room.round();
         }
         self.room.gather();
-        let Self { room, trading, journal, office, asks, place, clock, .. } = self;
+        let Self { room, trading, journal, office, keeper, asks, place, clock, tutor, .. } = self;
+        // Its child ends with it.
+        drop(tutor);
         trading.end();
         drop(asks);
         // The office ends when its lines do; a panic there has told its reason.
         let _ = office.join();
+        // The keeper's line ends with the office.
+        let _ = keeper.join();
         let counters = journal.close(clock.now()).context("the journal does not close")?;
         drop(place);
         Ok((room, counters))
@@ -422,27 +458,99 @@ fn fatal(stop: Arc<AtomicBool>) -> Arc<dyn Fn(&str) + Send + Sync> {
     })
 }
 
-/// The models of the folder, in every seat before the first tick.
+/// The watch over the models folder.
+fn watch(settings: &Settings, say: &mut dyn FnMut(String)) -> Watch {
+    let program = vetting_program();
+    if program.is_none() {
+        say("models are looked at in this process: no `wingspread` program beside this one to do it apart"
+            .into());
+    }
+    let vetting = Vetting { program, bounds: settings.models.bounds() };
+    Watch::new(settings.models.folder.clone(), vetting, settings.models.settle)
+        .within_budgets_of(&settings.ensembles_in_use())
+}
+
+/// The program that looks at models in a process of its own: this one, or the one beside a tool.
+pub fn vetting_program() -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let name = own.file_name()?.to_string_lossy().into_owned();
+    // The link finds the running program even after an upgrade replaced its file.
+    let running = PathBuf::from("/proc/self/exe");
+    if name.split(' ').next() == Some("wingspread") {
+        return Some(if running.exists() { running } else { own });
+    }
+    Some(own.with_file_name("wingspread")).filter(|beside| beside.is_file())
+}
+
+/// The models of the folder, in every seat before the first tick. `shelf` is the shelf as it was brought back: it says
+/// who speaks, as the one on the trading thread does when it hears the same.
 fn install_models(
     settings: &Settings,
-    watch: &mut Watch,
     trading: &Trading,
+    mut shelf: ShelfSeat,
+    clock: &Clock,
+    letters: &Arc<ArrayQueue<Envelope>>,
     say: &mut dyn FnMut(String),
-) -> anyhow::Result<()> {
-    let (fresh, refused) = watch.look();
-    for text in refused {
-        say(format!("model refused: {text}"));
+) -> anyhow::Result<Keeper> {
+    let mut keeper = Keeper::new(keeper::Parts {
+        watch: watch(settings, say),
+        addresses: trading.addresses.clone(),
+        clock: clock.clone(),
+        letters: letters.clone(),
+    });
+    let (looked, now) = (keeper.open(), clock.now());
+    for refusal in looked.refused {
+        say(format!("model refused: {refusal}"));
     }
-    if fresh.is_empty() && settings.strategy.inference {
+    for refused in looked.unfinished {
+        say(format!("model not whole: {}", refused.reason));
+    }
+    let mut out = Outbox::new();
+    let told = keeper.bundles().filter(|b| !b.reads_members()).map(|b| ShelfLetter::Brought(b.told(now)));
+    for letter in told.chain([ShelfLetter::Open]).collect::<Vec<_>>() {
+        shelf.hear(now, &Letter::Shelf(letter), &mut out);
+    }
+    let rows = shelf.core().rows();
+    let speaking: Vec<String> = rows
+        .iter()
+        .filter(|row| row.role == Role::Incumbent)
+        .map(|row| format!("{} {}", row.bundle.model.name, row.bundle.model.version))
+        .collect();
+    if speaking.is_empty() && settings.strategy.inference {
         bail!(
             "{}: no usable model; `wingspread train` makes a set, or set `models.folder`",
             settings.models.folder.display()
         );
     }
-    watch.install(&fresh, &trading.addresses.installs);
-    let speaking: Vec<String> =
-        watch.incumbents().map(|b| format!("{} {}", b.note.name, b.note.version)).collect();
     say(format!("models: {}", speaking.join(", ")));
+    Ok(keeper)
+}
+
+/// The keeper at work, and the line to it.
+fn open_keeper(
+    settings: &Settings,
+    keeper: Keeper,
+) -> anyhow::Result<(crossbeam::channel::Sender<keeper::Word>, std::thread::JoinHandle<()>)> {
+    let (line, words) = crossbeam::channel::bounded(keeper::WORDS_MAX);
+    let every = settings.models.check_every;
+    let work = move || keeper.work(&words, every);
+    let thread = std::thread::Builder::new().name("models".into()).spawn(work);
+    Ok((line, thread.context("the models thread does not start")?))
+}
+
+/// Every symbol's seat learns what it knew of its models, before it hears the bars that followed.
+fn tell_learnt(
+    recovered: &journal::Recovered,
+    trading: &Trading,
+    clock: &Clock,
+) -> Result<(), journal::Fault> {
+    let at = clock.now();
+    for (symbol, seat) in &trading.addresses.symbols {
+        for letter in live::learnt::letters(&recovered.reader, *symbol)? {
+            let envelope = Envelope { from: Address::Record, to: Address::Underlying(*symbol), at, letter };
+            seat.do_send(Deliver { envelope, origin_ns: 0 });
+        }
+    }
     Ok(())
 }
 
@@ -515,7 +623,9 @@ fn lines(
     Lines {
         letters: letters.clone(),
         floors: addresses.floors.clone(),
+        alerts: addresses.alerts.clone(),
         looks: addresses.looks.clone(),
+        shelf: addresses.shelf.clone(),
         command_to,
         clock: clock.clone(),
         stop: stop.clone(),
@@ -538,7 +648,7 @@ fn open_office(
     gaps: tokio::sync::mpsc::UnboundedReceiver<live::feed::Gap>,
     asks: tokio::sync::mpsc::UnboundedReceiver<office::Ask>,
     letters: &Arc<ArrayQueue<Envelope>>,
-    models: Watch,
+    keeper: crossbeam::channel::Sender<keeper::Word>,
     known: BTreeMap<Symbol, Known>,
     chosen: Vec<Contract>,
     clock: &Clock,
@@ -547,7 +657,7 @@ fn open_office(
     let (rest, keys) = (rest_settings(settings, place, For::Questions), place.keys.clone());
     let addresses = trading.addresses.clone();
     let switch = trading.switch.clone();
-    let (models_every, reconcile_every) = (settings.models.check_every, settings.engine.reconcile_every);
+    let reconcile_every = settings.engine.reconcile_every;
     let (letters, clock, wish) = (letters.clone(), clock.clone(), wish(settings));
     let listed =
         known.into_iter().map(|(s, k)| (s, k.listed.into_iter().map(|(c, _)| c).collect())).collect();
@@ -563,8 +673,7 @@ fn open_office(
                 gaps,
                 asks,
                 letters,
-                models,
-                models_every,
+                keeper,
                 reconcile_every,
                 run: past.run,
                 activities_since: past.activities_since,

@@ -259,7 +259,7 @@ impl Comparison {
 
 /// The venue, the operator and the record are outside: what they say is input.
 fn is_run_again(seat: Address) -> bool {
-    matches!(seat, Address::Underlying(_) | Address::Risk | Address::Execution)
+    matches!(seat, Address::Underlying(_) | Address::Risk | Address::Execution | Address::Shelf)
 }
 
 #[cfg(test)]

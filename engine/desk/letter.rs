@@ -1,6 +1,8 @@
 //! The closed enum of everything that travels between seats, venue, operator and journal, and of where it goes.
 
-use forecast::notes::{ForecastNote, ModelNote};
+use forecast::notes::{CombinedNote, DriftNote, ForecastNote, ModelNote};
+use forecast::shelf::notes::ShelfLetter;
+use forecast::{Prediction, Scored};
 use market::alert::AlertNote;
 use market::feed::FeedNote;
 use market::order::{Account, ActivityNote, Holding, Report, Request};
@@ -39,6 +41,8 @@ pub enum Address {
     Record,
     /// The operator, by whatever interface.
     Operator,
+    /// The one owner of the shelf of models.
+    Shelf,
 }
 
 /// Everything that can be said.
@@ -103,6 +107,18 @@ pub enum Letter {
     /// The shell to everybody: this run is about to end, nothing new begins. Unlike an operator's command it is
     /// forgotten when the next run starts.
     Stopping,
+    /// A model's prediction as its bar closed: for the record, and at the next start back to the symbol's seat, which
+    /// waits on for its outcome.
+    Predicted(Prediction),
+    /// A prediction with what then happened: for the record, and at the next start back to the symbol's seat, which
+    /// weighs its models by it.
+    Scored(Scored),
+    /// What an ensemble said when a bar closed.
+    Combined(CombinedNote),
+    /// Features or scores of a model are no longer as they were.
+    Drift(DriftNote),
+    /// A bundle came or went, a model shadows or is dismissed, or a step of its life is told.
+    Shelf(ShelfLetter),
 }
 
 /// A letter with its way.

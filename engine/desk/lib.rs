@@ -7,7 +7,9 @@
 pub mod letter;
 pub mod route;
 pub mod seat;
+pub mod shelf_seat;
 pub mod view;
 
 pub use letter::{Address, Envelope, Letter};
 pub use seat::{Outbox, Seat};
+pub use shelf_seat::ShelfSeat;

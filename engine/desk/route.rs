@@ -10,6 +10,10 @@ pub fn from_strategy(said: strategy::Said) -> (Address, Letter) {
         strategy::Said::Forecast(note) => (Address::Record, Letter::Forecast(note)),
         strategy::Said::Mark(note) => (Address::Risk, Letter::Mark(note)),
         strategy::Said::Alert(note) => (Address::Operator, Letter::Alert(note)),
+        strategy::Said::Predicted(prediction) => (Address::Record, Letter::Predicted(prediction)),
+        strategy::Said::Scored(scored) => (Address::Shelf, Letter::Scored(scored)),
+        strategy::Said::Combined(note) => (Address::Record, Letter::Combined(note)),
+        strategy::Said::Drift(note) => (Address::Record, Letter::Drift(note)),
     }
 }
 

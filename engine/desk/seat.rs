@@ -5,10 +5,15 @@ use crate::letter::{Address, Letter};
 use crate::route;
 use execution::Blotter;
 use forecast::Plan;
-use market::quote::Timeframe;
+use forecast::notes::ModelNote;
+use forecast::shelf::notes::ShelfLetter;
 use market::{Symbol, Timestamp};
 use risk::Gate;
 use strategy::{NoStages, StageClock, Underlying};
+
+/// Most things a symbol says at once: at the close of a day every timeframe's bar closes, with predictions, forecasts and
+/// the outcomes of what was predicted some bars before.
+pub const SAID_MAX: usize = 256;
 
 /// What a seat wants delivered, in the order it was said. Cleared, not freed, between letters.
 pub type Outbox = Vec<(Address, Letter)>;
@@ -31,25 +36,71 @@ pub trait Seat {
     fn deadline(&self) -> Option<Timestamp>;
 }
 
+/// Plans that may wait in a seat for the letter that names them, or for a letter that wants them back.
+const OFFERED_MAX: usize = 128;
+
 /// The seat of one underlying.
 pub struct UnderlyingSeat {
     symbol: Symbol,
     core: Underlying,
     said: Vec<strategy::Said>,
-    /// Plans handed over by the shell, taken when the letter that announces them is heard.
-    offered: [Option<Box<dyn Plan>>; Timeframe::COUNT],
+    /// Plans handed over by the shell, each with its model, taken when the letter that names them is heard. What
+    /// is not asked any more comes back here.
+    offered: Vec<(ModelNote, Box<dyn Plan>)>,
 }
 
 impl UnderlyingSeat {
     /// Puts a core in its seat.
     pub fn new(symbol: Symbol, core: Underlying) -> Self {
-        Self { symbol, core, said: Vec::with_capacity(64), offered: Default::default() }
+        let offered = Vec::with_capacity(OFFERED_MAX);
+        Self { symbol, core, said: Vec::with_capacity(SAID_MAX), offered }
     }
 
-    /// Leaves a compiled model for the next [`Letter::Model`] of this timeframe. A plan cannot be written
-    /// into a letter; the letter names it, so that a replay can offer the same one.
-    pub fn offer(&mut self, timeframe: Timeframe, plan: Box<dyn Plan>) {
-        self.offered[timeframe.index()] = Some(plan);
+    /// Leaves a compiled model for the letter that will name it. A plan cannot be written into a letter; the letter names
+    /// it, so that a replay can offer the same one. There is room for so many; the oldest makes way.
+    pub fn offer(&mut self, note: &ModelNote, plan: Box<dyn Plan>) {
+        self.offered.retain(|(offered, _)| offered != note);
+        if self.offered.len() == OFFERED_MAX {
+            self.offered.remove(0);
+        }
+        self.offered.push((*note, plan));
+    }
+
+    fn take_offered(&mut self, note: &ModelNote) -> Option<Box<dyn Plan>> {
+        let at = self.offered.iter().position(|(offered, _)| offered == note)?;
+        Some(self.offered.swap_remove(at).1)
+    }
+
+    /// A model speaks for its timeframe from now on: one that was asked beside it steps forward, and whoever spoke stays
+    /// at hand.
+    fn install(&mut self, now: Timestamp, note: &ModelNote) {
+        if self.core.panel().note(note.timeframe) == Some(note) {
+            return;
+        }
+        let plan = self.core.dismiss(note).or_else(|| self.take_offered(note));
+        if let Some((before, plan)) = self.core.take_out(note.timeframe) {
+            self.offer(&before, plan);
+        }
+        self.core.install(now, note.timeframe, plan, *note);
+    }
+
+    fn hear_of_models(&mut self, letter: &ShelfLetter) {
+        match letter {
+            ShelfLetter::Shadow(note) if !self.core.forecasts().shadows().has(note) => {
+                let plan = self.take_offered(note);
+                if let Some(plan) = plan.and_then(|plan| self.core.shadow(*note, plan)) {
+                    self.offer(note, plan);
+                }
+            }
+            ShelfLetter::Dismiss(note) => {
+                let is_seated = self.core.panel().note(note.timeframe) == Some(note);
+                let seated = if is_seated { self.core.take_out(note.timeframe) } else { None };
+                if let Some(plan) = self.core.dismiss(note).or(seated.map(|(_, plan)| plan)) {
+                    self.offer(note, plan);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The core, for reading.
@@ -70,6 +121,11 @@ impl Seat for UnderlyingSeat {
         out: &mut Outbox,
         stages: &mut dyn StageClock,
     ) {
+        match letter {
+            Letter::Model(note) => return self.install(now, note),
+            Letter::Shelf(letter) => return self.hear_of_models(letter),
+            _ => {}
+        }
         let said = &mut self.said;
         match letter {
             Letter::Market(event) => self.core.on_market_staged(now, event, said, stages),
@@ -78,10 +134,8 @@ impl Seat for UnderlyingSeat {
             Letter::Decided(decision) => self.core.on_decided(now, decision.proposal, decision.units, said),
             Letter::Feed(note) => self.core.on_feed(now, note, said),
             Letter::Command(command) => self.core.on_command(now, *command, said),
-            Letter::Model(note) => {
-                let plan = self.offered[note.timeframe.index()].take();
-                self.core.install(now, note.timeframe, plan, *note);
-            }
+            Letter::Predicted(prediction) => self.core.on_predicted(prediction),
+            Letter::Scored(scored) => self.core.on_scored(scored),
             Letter::Stopping => self.core.stopping(),
             Letter::Wake => self.core.wake(now, said),
             _ => {}

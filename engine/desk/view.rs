@@ -2,6 +2,9 @@
 //! counts and remembers; it decides nothing, and nothing that decides reads it.
 
 use crate::letter::{Address, Envelope, Letter};
+use forecast::Scored;
+use forecast::notes::{Drift, DriftNote};
+use forecast::shelf::notes::{ShelfLetter, ShelfNote, Step};
 use market::alert::{AlertNote, Severity};
 use market::feed::FeedState;
 use market::order::{Activity, Outcome, Request};
@@ -26,6 +29,12 @@ pub struct Counts {
     pub bars: u64,
     /// Forecasts put on record.
     pub forecasts: u64,
+    /// Predictions of models and ensembles whose outcome is known.
+    pub scored: u64,
+    /// Those whose likeliest class was right.
+    pub right: u64,
+    /// Times features or scores of a model were found to have drifted.
+    pub drifts: u64,
     /// Proposals to open.
     pub proposals: u64,
     /// Proposals to close.
@@ -76,6 +85,8 @@ pub struct View {
     pub spots: BTreeMap<Symbol, Price>,
     /// The newest engine time heard.
     pub now: Timestamp,
+    /// Brier scores, summed.
+    losses: f64,
     models: std::collections::BTreeSet<(Timeframe, Label, u64)>,
     activities: std::collections::BTreeSet<u64>,
     notable: std::collections::VecDeque<Notable>,
@@ -83,6 +94,11 @@ pub struct View {
 }
 
 impl View {
+    /// The mean Brier score of the predictions whose outcome is known; `None` before the first.
+    pub fn brier(&self) -> Option<f64> {
+        (self.counts.scored > 0).then(|| self.losses / self.counts.scored as f64)
+    }
+
     /// Folds one letter in. Each letter is folded once, where it is heard (or, when nobody of ours hears it,
     /// where it is said).
     pub fn fold(&mut self, envelope: &Envelope) {
@@ -94,6 +110,9 @@ impl View {
                 self.counts.forecasts += 1;
                 self.spots.insert(note.symbol, note.spot);
             }
+            // What a seat is told again at a start was counted when it was new.
+            Letter::Scored(scored) if envelope.to == Address::Record => self.fold_scored(scored),
+            Letter::Drift(note) => self.fold_drift(at, note),
             Letter::Propose(proposal) => self.fold_proposal(at, proposal),
             Letter::Decided(decision) => self.fold_decision(at, decision),
             Letter::Request(request) => self.fold_request(at, request),
@@ -144,6 +163,7 @@ impl View {
                     format!("model   {} {} for {}", note.name, note.version, note.timeframe),
                 );
             }
+            Letter::Shelf(ShelfLetter::Step(note)) => self.fold_step(at, note),
             Letter::Command(command) if envelope.to == Address::Risk => {
                 self.tell(at, Severity::Warning, format!("command {command:?}"))
             }
@@ -165,6 +185,22 @@ impl View {
             MarketEvent::Bar { .. } => self.counts.bars += 1,
             _ => {}
         }
+    }
+
+    fn fold_scored(&mut self, scored: &Scored) {
+        self.counts.scored += 1;
+        self.counts.right += u64::from(scored.is_right());
+        self.losses += scored.brier();
+    }
+
+    fn fold_drift(&mut self, at: Timestamp, note: &DriftNote) {
+        self.counts.drifts += 1;
+        let what = match note.drift {
+            Drift::Features { feature, moved, .. } => format!("{moved} features moved, most {feature}"),
+            Drift::Loss { before, since } => format!("Brier rose from {before:.2} to {since:.2}"),
+        };
+        let text = format!("{} {} on {}: {what}", note.model.name, note.model.version, note.symbol);
+        self.tell(at, Severity::Warning, text);
     }
 
     fn fold_proposal(&mut self, at: Timestamp, proposal: &portfolio::Proposal) {
@@ -240,6 +276,14 @@ impl View {
                 self.tell(at, Severity::Info, format!("settle  {other:?}"));
             }
         }
+    }
+
+    fn fold_step(&mut self, at: Timestamp, note: &ShelfNote) {
+        let severity = match note.step {
+            Step::RolledBack | Step::Fell | Step::Gone => Severity::Warning,
+            _ => Severity::Info,
+        };
+        self.tell(at, severity, format!("shelf   {note}"));
     }
 
     fn fold_alert(&mut self, note: &AlertNote) {

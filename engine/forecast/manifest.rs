@@ -1,6 +1,7 @@
 //! The paper that comes with a model file: what it is called, what it reads, what it answers, how it was
 //! trained, and the checksum of the file it describes. `manifest.yaml` beside `model.onnx`.
 
+use crate::{Calibration, LabelRule, Reference};
 use indicators::scaling::Scaling;
 use market::quote::Timeframe;
 use market::{Date, Label};
@@ -55,6 +56,20 @@ pub struct Manifest {
     /// as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
+    /// How the classes it was taught were decided: live forecasts are scored by the same rule. Without it they are by
+    /// the horizon, when `metrics` holds `threshold_atr`, and not at all otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<LabelRule>,
+    /// What its odds are bent by before anybody sees them; `golden.json` holds the odds before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// What training saw of the features as the engine makes them (not scaled). With it the model is silent about rows
+    /// unlike any it was taught, and drift is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// What the graph calls its input, when that shall be held against the file; absent: it is bound by position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
     /// SHA-256 of `model.onnx`, 64 hexadecimal digits.
     pub sha256: String,
 }
@@ -81,6 +96,14 @@ pub enum ManifestFault {
 }
 
 impl Manifest {
+    /// The metric by which a trainer says that its model only knows the base rates, and so answers every row alike.
+    pub const BASE_RATES_ONLY: &'static str = "says_base_rates_only";
+
+    /// True for a model that says itself that it answers every row alike.
+    pub fn says_base_rates_only(&self) -> bool {
+        self.metrics.get(Self::BASE_RATES_ONLY).is_some_and(|value| *value == 1.0)
+    }
+
     /// Reads and checks `manifest.yaml`.
     ///
     /// # Errors
@@ -150,8 +173,38 @@ impl Manifest {
         if self.provenance.trim().is_empty() {
             return fault("provenance", "empty".into(), "say what data and learner it comes from");
         }
+        self.check_sections()?;
         check_digest("schema", &self.schema)?;
         check_digest("sha256", &self.sha256)
+    }
+
+    fn check_sections(&self) -> Result<(), ManifestFault> {
+        let width = self.features.len();
+        let faults = [
+            ("label", self.label.and_then(|label| label.fault()), "give distances above 0"),
+            (
+                "calibration",
+                self.calibration.as_ref().and_then(Calibration::fault).map(String::from),
+                "fit it again, or leave it out",
+            ),
+            (
+                "reference",
+                self.reference.as_ref().and_then(|reference| reference.fault(width)),
+                "fit it to the training rows again, or leave it out",
+            ),
+        ];
+        let found = faults.into_iter().find_map(|(field, found, remedy)| Some((field, found?, remedy)));
+        found.map_or(Ok(()), |(field, found, remedy)| Err(ManifestFault::Field { field, found, remedy }))
+    }
+
+    /// The rule its forecasts are scored by. Manifests from before `label` gave the threshold for the whole horizon
+    /// among their metrics.
+    pub fn label_rule(&self) -> Option<LabelRule> {
+        self.label.or_else(|| {
+            let whole = self.metrics.get("threshold_atr")?;
+            let rule = LabelRule::Horizon { threshold_atr: whole / f64::from(self.horizon_bars).sqrt() };
+            rule.fault().is_none().then_some(rule)
+        })
     }
 }
 
@@ -210,6 +263,10 @@ mod tests {
             metrics: BTreeMap::from([("log_loss".into(), 1.02), ("accuracy".into(), 0.41)]),
             provenance: "simulated history, seed 7: not the market\ntwo lines # and a hash".into(),
             scaling: None,
+            label: None,
+            calibration: None,
+            reference: None,
+            input: None,
             sha256: hex(&sha256(b"")),
         }
     }
@@ -233,6 +290,45 @@ mod tests {
         let short = yaml.replacen("  centre:\n  - ", "  centre:\n  # ", 1);
         let said = Manifest::parse(&short).expect_err("a number short").to_string();
         assert!(said.contains("centre"), "{said}\n{yaml}");
+    }
+
+    #[test]
+    fn label_calibration_and_reference_come_back_and_wrong_ones_are_named() {
+        let rows: Vec<[f32; 2]> = (0..90u8).map(|i| [f32::from(i) / 7.0, f32::from(i % 5) - 0.3]).collect();
+        let reference =
+            Reference::fit(rows.iter().map(|row| (row.as_slice(), indicators::features::Missing::NONE)));
+        let knots = [vec![[0.1, 0.2], [0.7, 0.9]], vec![[0.3, 0.25]], vec![[0.0, 0.0], [1.0, 1.0]]];
+        let labels = [
+            LabelRule::Horizon { threshold_atr: 0.27 },
+            LabelRule::TripleBarrier { up_atr: 0.5, down_atr: 0.4 },
+        ];
+        let curves = [
+            Calibration::Platt { slope: [0.3, 1.0 / 3.0, 0.5], offset: [0.0, -1e-7, 12.5] },
+            Calibration::Isotonic { knots },
+        ];
+        for (label, curve) in labels.into_iter().zip(curves) {
+            let (label, calibration, reference) = (Some(label), Some(curve), reference.clone());
+            let mut manifest = Manifest { label, calibration, reference, ..sample() };
+            let yaml = manifest.to_yaml().expect("right");
+            assert_eq!(Manifest::parse(&yaml).expect("own text"), manifest, "{yaml}");
+            assert_eq!(manifest.label_rule(), label);
+            manifest.features.push("third".into());
+            assert!(manifest.to_yaml().expect_err("narrow").to_string().contains("`reference`"));
+            manifest.reference = None;
+            manifest.calibration = Some(Calibration::Platt { slope: [f64::NAN; 3], offset: [0.0; 3] });
+            assert!(manifest.to_yaml().expect_err("not a number").to_string().contains("`calibration`"));
+            manifest.label = Some(LabelRule::Horizon { threshold_atr: 0.0 });
+            assert!(manifest.to_yaml().expect_err("no threshold").to_string().contains("`label`"));
+        }
+    }
+
+    #[test]
+    fn the_threshold_of_an_old_manifest_is_found_among_its_metrics() {
+        let mut old = sample();
+        assert_eq!(old.label_rule(), None);
+        old.horizon_bars = 4;
+        old.metrics.insert("threshold_atr".into(), 0.54);
+        assert_eq!(old.label_rule(), Some(LabelRule::Horizon { threshold_atr: 0.27 }));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one face of every executor of models: features in, three odds out, on the thread that asks.
 
-use crate::Odds;
+use crate::{Odds, Papers};
+use std::sync::Arc;
 
 /// How far the three odds may be from summing to one.
 pub const SUM_TOLERANCE: f32 = 1e-4;
@@ -12,6 +13,11 @@ pub trait Plan: Send {
     /// # Errors
     /// When the row does not fit or the answer is no odds; `out` is then meaningless.
     fn predict(&mut self, features: &[f32], out: &mut [f32; 3]) -> Result<(), PlanFault>;
+
+    /// What its manifest says that is needed while it runs; `None` for a plan without one.
+    fn papers(&self) -> Option<&Arc<Papers>> {
+        None
+    }
 }
 
 /// Why a plan gave no odds. Cheap to make: it happens on the tick path.
@@ -71,7 +77,21 @@ impl Odds {
 }
 
 /// One of the three things a price can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Falls by more than the label's threshold.
     Down,
@@ -79,6 +99,16 @@ pub enum Class {
     Flat,
     /// Rises by more.
     Up,
+}
+
+impl Class {
+    /// All, in the order of a model's output columns.
+    pub const ALL: [Self; 3] = [Self::Down, Self::Flat, Self::Up];
+
+    /// Its place in that order.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 }
 
 #[cfg(test)]

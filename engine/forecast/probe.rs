@@ -39,6 +39,13 @@ pub fn rows(graph: &Graph, count: usize) -> Vec<Vec<f32>> {
         .collect()
 }
 
+/// The `n`-th of a series of rows of ordinary numbers, the same on every machine.
+pub fn ordinary_row(width: usize, n: usize) -> Vec<f32> {
+    let mut sequence = Sequence(n as u64 + 1);
+    let scale = [1.0, 0.1, 3.0, 10.0][n % 4];
+    (0..width).map(|_| sequence.real() * scale).collect()
+}
+
 fn number(sequence: &mut Sequence, scale: f32, is_ordinary: bool, thresholds: &[f32]) -> f32 {
     if is_ordinary || thresholds.is_empty() {
         return sequence.real() * scale;

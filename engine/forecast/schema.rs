@@ -1,7 +1,8 @@
 //! The feature schema a model must have been trained on: the names of a row's columns and their digest.
 
-use crate::manifest::{hex, sha256};
+use crate::manifest::{CLASSES, hex, sha256};
 use indicators::features;
+use market::quote::Timeframe;
 
 /// Names and digest of a feature row's columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,5 +20,14 @@ impl Schema {
             features: features::NAMES.map(String::from).to_vec(),
             digest: hex(&sha256(features::schema().as_bytes())),
         }
+    }
+
+    /// The schema of a model that is an ensemble's rule: the odds of each timeframe's model, `1min_down`, `1min_flat`,
+    /// `1min_up`, `5min_down` and so on; a third each for the silent.
+    pub fn of_members() -> Self {
+        let names = |timeframe: Timeframe| CLASSES.map(|class| format!("{timeframe}_{class}"));
+        let features: Vec<String> = Timeframe::ALL.into_iter().flat_map(names).collect();
+        let digest = hex(&sha256(format!("wingspread-members 1\n{}\n", features.join("\n")).as_bytes()));
+        Self { features, digest }
     }
 }

@@ -5,6 +5,7 @@ use market::Timestamp;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
@@ -112,8 +113,9 @@ pub struct Table {
 }
 
 impl Table {
-    /// Begins a table of these columns that will stand at `out`; a file there stays until the new one is whole.
-    pub fn create(out: &Path, columns: &[(&str, Kind)]) -> Result<Self, Error> {
+    /// Begins a table of these columns that will stand at `out`; a file there stays until the new one is whole. Notes
+    /// (name and text) are kept in the file beside the columns.
+    pub fn create(out: &Path, columns: &[(&str, Kind)], notes: &[(&str, &str)]) -> Result<Self, Error> {
         let mut name = out.file_name().map_or_else(OsString::new, OsString::from);
         name.push(".part");
         let part = out.with_file_name(name);
@@ -122,7 +124,11 @@ impl Table {
             return Err(failed(std::io::ErrorKind::IsADirectory.into()));
         }
         let file = File::create(&part).map_err(failed)?;
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let note = |(name, text): &(&str, &str)| KeyValue::new(name.to_string(), text.to_string());
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_key_value_metadata(Some(notes.iter().map(note).collect()))
+            .build();
         let writer = schema(columns)
             .and_then(|schema| SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)));
         let mut table = Self {
@@ -296,7 +302,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let out = folder.path().join("rows.parquet");
         let count = ROWS_A_GROUP as u64 + 3;
-        let mut table = Table::create(&out, &COLUMNS).expect("created");
+        let mut table = Table::create(&out, &COLUMNS, &[("note", "kept")]).expect("created");
         (0..count).for_each(|n| table.push(row(n)).expect("taken"));
         assert!(!out.exists(), "not before it is whole");
         assert_eq!(table.finish().expect("written"), count);
@@ -312,6 +318,8 @@ mod tests {
             .map(|c| c.name().into())
             .collect();
         assert_eq!(names, COLUMNS.map(|(name, _)| name));
+        let notes = reader.metadata().file_metadata().key_value_metadata().expect("notes");
+        assert!(notes.iter().any(|note| note.key == "note" && note.value.as_deref() == Some("kept")));
         let mut n = 0u64;
         for read in reader.get_row_iter(None).expect("rows") {
             let read = read.expect("a row");
@@ -339,17 +347,18 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let out = folder.path().join("rows.parquet");
         std::fs::write(&out, "old").expect("written");
-        let mut table = Table::create(&out, &COLUMNS).expect("created");
+        let mut table = Table::create(&out, &COLUMNS, &[("note", "kept")]).expect("created");
         table.push(row(1)).expect("taken");
         drop(table);
         assert_eq!(std::fs::read_to_string(&out).expect("there"), "old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
         let nowhere = folder.path().join("no/such/rows.parquet");
-        let fault = Table::create(&nowhere, &COLUMNS).err().expect("no folder").to_string();
+        let fault =
+            Table::create(&nowhere, &COLUMNS, &[("note", "kept")]).err().expect("no folder").to_string();
         assert!(
             fault.contains("no/such/rows.parquet") && fault.contains("name a folder that exists"),
             "{fault}"
         );
-        assert!(Table::create(folder.path(), &COLUMNS).is_err(), "a folder is no file");
+        assert!(Table::create(folder.path(), &COLUMNS, &[("note", "kept")]).is_err(), "a folder is no file");
     }
 }

@@ -4,6 +4,7 @@ use crate::bars::{Bars, Closings, Counts, TakenBack};
 use crate::candle::Candle;
 use crate::features::{self, ChainSigns, FEATURES, Made, Missing, Row};
 use crate::grid::Day;
+use crate::indicator::Indicator;
 use crate::set::IndicatorSet;
 use crate::state::{StateFault, open, seal};
 use crate::table::periods;
@@ -234,6 +235,11 @@ impl Analysis {
         (&made.row, made.missing)
     }
 
+    /// The row last asked for, as it was then.
+    pub fn asked(&self, timeframe: Timeframe) -> &Row {
+        &self.rows[timeframe.index()].row
+    }
+
     /// How many of the bars' values in the row last asked for could not be known and stand at their neutral 0; the
     /// chain's are not counted ([`Analysis::missing_values`] knows them too).
     pub fn missing(&self, timeframe: Timeframe) -> u32 {
@@ -285,6 +291,15 @@ impl Analysis {
     /// Average true range of the finished bars of a timeframe, dollars.
     pub fn atr(&self, timeframe: Timeframe) -> Option<f64> {
         self.board.sets[timeframe.index()].atr.value()
+    }
+
+    /// Close-to-close volatility of the last days, today's as if it closed now, for a year of 252; `None` while there are
+    /// too few.
+    pub fn realised_volatility(&self) -> Option<f64> {
+        let today = self.bars.forming(Timeframe::Day1)?;
+        let variance = &self.board.sets[Timeframe::Day1.index()].variance_slow;
+        let variance = variance.forming(&Candle::from_bar(&today, 0))?;
+        Some((variance * market::session::SESSIONS_A_YEAR as f64).sqrt())
     }
 
     /// The latest price: of a regular trade or the middle of a quote, whichever is stamped later.

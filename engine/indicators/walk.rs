@@ -24,6 +24,8 @@ pub struct Seen<'a> {
     pub row: &'a Row,
     /// Which values of the row could not be known.
     pub missing: Missing,
+    /// Average true range of the timeframe's finished bars, dollars: what labels are measured in.
+    pub atr: Option<f64>,
 }
 
 /// Which rows are told.
@@ -143,7 +145,8 @@ impl Walk {
             let Some(bar) = self.analysis.last_closed(timeframe).copied() else { continue };
             if self.rows.timeframes.contains(&timeframe) {
                 let (row, missing) = self.analysis.closed_features(timeframe);
-                tell(&Seen { at, timeframe, bar, is_closed: true, row, missing });
+                let atr = self.analysis.atr(timeframe);
+                tell(&Seen { at, timeframe, bar, is_closed: true, row, missing, atr });
             }
         }
     }
@@ -159,6 +162,7 @@ impl Walk {
                 timeframe,
                 bar,
                 is_closed: false,
+                atr: self.analysis.atr(timeframe),
                 row: self.analysis.features(timeframe),
                 missing,
             });
@@ -197,7 +201,7 @@ mod tests {
         let mut walk = Walk::new(SPY, splits, rows);
         for (at, event) in events {
             walk.hear(*at, event, &mut |seen| {
-                let Seen { at, timeframe, bar, is_closed, row, missing } = *seen;
+                let Seen { at, timeframe, bar, is_closed, row, missing, .. } = *seen;
                 told.push(Told { at, timeframe, bar, is_closed, row: *row, missing });
             });
         }

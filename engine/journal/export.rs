@@ -167,6 +167,7 @@ pub fn address_name(address: Address) -> String {
         Address::Venue => "venue".into(),
         Address::Record => "record".into(),
         Address::Operator => "operator".into(),
+        Address::Shelf => "shelf".into(),
     }
 }
 

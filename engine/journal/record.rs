@@ -7,7 +7,7 @@
 //! | 2 | kind: 0 heard, 1 said, 2 run |
 //! | 3 | which letter ([`LetterKind`]) |
 //! | 4..6 | length of the body before trimming |
-//! | 6 | whose seat: 0 underlying, 1 risk, 2 execution, 3 venue, 4 record, 5 operator |
+//! | 6 | whose seat: 0 underlying, 1 risk, 2 execution, 3 venue, 4 record, 5 operator, 6 shelf |
 //! | 7 | zero |
 //! | 8..16 | sequence number |
 //! | 16..24 | time, nanoseconds |
@@ -76,11 +76,16 @@ pub enum LetterKind {
     Halt = 21,
     Resume = 22,
     Stopping = 23,
+    Predicted = 24,
+    Scored = 25,
+    Combined = 26,
+    Drift = 27,
+    Shelf = 28,
 }
 
 impl LetterKind {
     /// All, by number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::Market,
         Self::Feed,
         Self::Model,
@@ -105,6 +110,11 @@ impl LetterKind {
         Self::Halt,
         Self::Resume,
         Self::Stopping,
+        Self::Predicted,
+        Self::Scored,
+        Self::Combined,
+        Self::Drift,
+        Self::Shelf,
     ];
 
     /// The kind of a letter.
@@ -134,12 +144,17 @@ impl LetterKind {
             Letter::Stopping => Self::Stopping,
             Letter::Halt(_) => Self::Halt,
             Letter::Resume => Self::Resume,
+            Letter::Predicted(_) => Self::Predicted,
+            Letter::Scored(_) => Self::Scored,
+            Letter::Combined(_) => Self::Combined,
+            Letter::Drift(_) => Self::Drift,
+            Letter::Shelf(_) => Self::Shelf,
         }
     }
 
     /// The name used in filters and exports: `market`, `no_holdings`.
     pub const fn name(self) -> &'static str {
-        const NAMES: [&str; 24] = [
+        const NAMES: [&str; 29] = [
             "market",
             "feed",
             "model",
@@ -164,6 +179,11 @@ impl LetterKind {
             "halt",
             "resume",
             "stopping",
+            "predicted",
+            "scored",
+            "combined",
+            "drift",
+            "shelf",
         ];
         NAMES[self as usize]
     }
@@ -177,7 +197,16 @@ impl LetterKind {
     /// or an order depends on: without room for it, no new entry may be made.
     #[inline]
     pub const fn is_telemetry(self) -> bool {
-        matches!(self, Self::Market | Self::Forecast | Self::Mark)
+        matches!(
+            self,
+            Self::Market
+                | Self::Forecast
+                | Self::Mark
+                | Self::Predicted
+                | Self::Scored
+                | Self::Combined
+                | Self::Drift
+        )
     }
 }
 
@@ -295,6 +324,7 @@ pub const fn seat_code(seat: Address) -> u8 {
         Address::Venue => 3,
         Address::Record => 4,
         Address::Operator => 5,
+        Address::Shelf => 6,
     }
 }
 
@@ -585,9 +615,9 @@ mod tests {
     /// In the order of [`samples::every_letter`], header included.
     const PINNED_LENGTHS: &[usize] = &[
         160, 88, 136, 136, 272, 200, 272, 224, 224, 256, 128, 240, 128, 112, 112, 72, 112, 72, 208, 72, 72,
-        72, 72,
+        72, 72, 224, 176, 224, 216, 200,
     ];
-    const PINNED_DIGEST: u32 = 4_233_268_231;
+    const PINNED_DIGEST: u32 = 583_841_239;
     const PINNED_QUOTE: &str = concat!(
         "01000100c00003000100000000000000001045b1bd589d1803000000af96b7e0",
         "030000000000000000005350590000000000000000000000001045b1bd589d18",

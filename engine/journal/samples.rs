@@ -2,8 +2,9 @@
 
 use crate::record::{RunEvent, RunNote};
 use desk::{Address, Envelope, Letter};
-use forecast::notes::{ForecastNote, ModelNote};
-use forecast::{Forecast, Odds};
+use forecast::notes::{CombinedNote, Drift, DriftNote, ForecastNote, ModelNote, Standing};
+use forecast::shelf::notes::{Figures, ShelfLetter, ShelfNote, Step};
+use forecast::{Class, Forecast, LabelRule, Odds, Prediction, Scored};
 use market::alert::{AlertNote, Severity};
 use market::feed::{FeedName, FeedNote, FeedState};
 use market::order::{
@@ -154,6 +155,7 @@ pub fn every_letter() -> Vec<Envelope> {
         spot: Price::from_cents(57_000),
         at: AT,
     };
+    let (predicted, scored, combined, drift) = judged(model, forecast);
     vec![
         quote(415, AT),
         said(Address::Venue, own, Letter::Feed(feed)),
@@ -178,7 +180,39 @@ pub fn every_letter() -> Vec<Envelope> {
         said(Address::Risk, Address::Execution, Letter::Halt(HaltNote::Everything)),
         said(Address::Operator, Address::Execution, Letter::Resume),
         said(Address::Operator, Address::Risk, Letter::Stopping),
+        said(own, Address::Record, Letter::Predicted(predicted)),
+        said(own, Address::Record, Letter::Scored(scored)),
+        said(own, Address::Record, Letter::Combined(combined)),
+        said(own, Address::Record, Letter::Drift(drift)),
+        said(Address::Shelf, Address::Record, Letter::Shelf(step(model))),
     ]
+}
+
+fn step(model: ModelNote) -> ShelfLetter {
+    let figures = Figures { against: 98, scored: 2_000, blocks: 33, loss: 0.61, other: 0.66, p: 1e-4 };
+    ShelfLetter::Step(ShelfNote { model, step: Step::Promoted, figures, at: AT })
+}
+
+/// What becomes of a model's forecasts.
+fn judged(model: ModelNote, forecast: Forecast) -> (Prediction, Scored, CombinedNote, DriftNote) {
+    let odds = forecast.odds;
+    let rule = LabelRule::TripleBarrier { up_atr: 0.5, down_atr: 0.25 };
+    let (bar, at) = (AT, AT + 60_000_000_000);
+    let predicted =
+        Prediction { model, symbol: SPY, at, bar, close: 570.01, atr: 1.25, odds, rule, horizon_bars: 6 };
+    let scored = Scored { model, symbol: SPY, at, due: at + 1, odds, outcome: Class::Up };
+    let combined = CombinedNote {
+        symbol: SPY,
+        ensemble: Label::literal("full"),
+        forecast,
+        standing: Standing::Held,
+        timeframe: model.timeframe,
+        horizon_bars: 6,
+        models: [7; Timeframe::COUNT],
+        at,
+    };
+    let drift = Drift::Features { feature: Label::literal("rsi"), psi: 0.3, ks: 0.25, moved: 2 };
+    (predicted, scored, combined, DriftNote { model, symbol: SPY, drift, rows: 200, at })
 }
 
 /// A permit as only a journal can hand one out here: its maker belongs to risk, its stored form is the proposal's.

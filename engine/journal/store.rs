@@ -6,7 +6,7 @@ use crate::{Fault, Kind, LetterKind, Record, Settings, environment, lock, pages}
 use heed::{Env, PutFlags, RwTxn, WithoutTls};
 use market::{Date, OrderId, Symbol};
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 /// Records looked at in one transaction of forgetting.
@@ -440,6 +440,29 @@ impl Reader {
         self.index_from(self.tables.forecasts, &tables::forecast_key(symbol, 0), usize::MAX)
     }
 
+    /// What was said of a symbol's forecasts, and told again to its seat, in the newest run that has any of it, in order.
+    /// Each run begins by telling what is still open, so nothing older is needed to go on.
+    pub fn forecasts_of_newest_run(&self, symbol: Symbol) -> Result<Vec<Record>, Fault> {
+        let fault = tables::fault("read an index", 0);
+        let txn = self.env.read_txn().map_err(&fault)?;
+        let (first, last) = (tables::forecast_key(symbol, 0), tables::forecast_key(symbol, u64::MAX));
+        let range = (Bound::Included(first.as_slice()), Bound::Included(last.as_slice()));
+        let mut decoder = Decoder::new();
+        let mut found: Vec<Record> = Vec::new();
+        for entry in self.tables.forecasts.rev_range(&txn, &range).map_err(&fault)? {
+            let Some(seq) = tables::seq_of(entry.map_err(&fault)?.0) else { continue };
+            let Some(bytes) = self.tables.events.get(&txn, &seq).map_err(&fault)? else { continue };
+            // One that does not read is one score less, no reason not to start.
+            let Ok(record) = decoder.decode(bytes) else { continue };
+            if found.last().is_some_and(|newer| newer.run != record.run) {
+                break;
+            }
+            found.push(record);
+        }
+        found.reverse();
+        Ok(found)
+    }
+
     /// At most `count` numbers, from `from` on, of what a seat heard.
     pub(crate) fn heard(&self, seat: u8, from: u64, count: usize) -> Result<Vec<u64>, Fault> {
         self.index_from(self.tables.seats, &tables::seat_key(seat, from), count)
@@ -456,7 +479,7 @@ impl Reader {
         let mut last = first.to_vec();
         let split = last.len() - 8;
         last[split..].fill(u8::MAX);
-        let range = (std::ops::Bound::Included(first), std::ops::Bound::Included(last.as_slice()));
+        let range = (Bound::Included(first), Bound::Included(last.as_slice()));
         let mut numbers = Vec::new();
         for entry in table.range(&txn, &range).map_err(&fault)?.take(count) {
             numbers.extend(tables::seq_of(entry.map_err(&fault)?.0));

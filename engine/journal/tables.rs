@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | `events` | sequence number, 8 bytes big-endian | the sealed record |
 //! | `days` | New York date as days since 1970, 4 bytes big-endian | first and last sequence number |
-//! | `seats` | seat (1 risk, 2 execution), sequence number | nothing: what the seat heard |
+//! | `seats` | seat (1 risk, 2 execution, 6 shelf), sequence number | nothing: what the seat heard |
 //! | `orders` | order id padded to 40, sequence number | nothing: requests, reports and fills of it |
-//! | `forecasts` | symbol padded to 8, sequence number | nothing |
+//! | `forecasts` | symbol padded to 8, sequence number | nothing: forecasts, predictions, scores and drift of it |
 //! | `meta` | `schema`, `last_run`, `ended_run`, `last_seq`, `pruned_to`, `nonce` | number |
 
 use crate::{Body, Fault, Kind, LetterKind, Record};
@@ -119,12 +119,24 @@ pub fn seq_of(key: &[u8]) -> Option<u64> {
 
 /// True when letters heard by the seat of this stored number are indexed for recovery.
 pub const fn seat_is_indexed(seat: u8) -> bool {
-    seat == crate::record::seat_code(Address::Risk) || seat == crate::record::seat_code(Address::Execution)
+    seat == crate::record::seat_code(Address::Risk)
+        || seat == crate::record::seat_code(Address::Execution)
+        || seat == crate::record::seat_code(Address::Shelf)
 }
 
 /// True when the record must be decoded to index it.
 pub const fn is_indexed(kind: LetterKind) -> bool {
-    matches!(kind, LetterKind::Request | LetterKind::Report | LetterKind::Fill | LetterKind::Forecast)
+    matches!(
+        kind,
+        LetterKind::Request
+            | LetterKind::Report
+            | LetterKind::Fill
+            | LetterKind::Forecast
+            | LetterKind::Predicted
+            | LetterKind::Scored
+            | LetterKind::Combined
+            | LetterKind::Drift
+    )
 }
 
 /// The orders a record tells of: at most two.
@@ -142,10 +154,15 @@ pub fn orders_of(record: &Record) -> [Option<OrderId>; 2] {
     }
 }
 
-/// The symbol whose forecast a record is.
+/// The symbol whose forecast, or what became of it, a record is: what its seat said, and what it was told again at a
+/// start.
 pub fn forecast_of(record: &Record) -> Option<Symbol> {
     match &record.envelope()?.letter {
         Letter::Forecast(note) => Some(note.symbol),
+        Letter::Predicted(prediction) => Some(prediction.symbol),
+        Letter::Scored(scored) => Some(scored.symbol),
+        Letter::Combined(note) => Some(note.symbol),
+        Letter::Drift(note) => Some(note.symbol),
         _ => None,
     }
 }

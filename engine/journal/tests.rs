@@ -103,7 +103,13 @@ fn what_is_written_is_read_back_in_order_and_by_index() {
     assert_eq!(kinds(order), [(LetterKind::Request, Kind::Said), (LetterKind::Report, Kind::Heard)]);
     let prefix = reader.order(OrderId::literal("w3.SPY.17")).expect("read");
     assert!(prefix.is_empty(), "a prefix is another order");
-    assert_eq!(reader.forecasts(SPY).expect("read").len(), 2);
+    let told = kinds(reader.forecasts(SPY).expect("read"));
+    let judged = [LetterKind::Predicted, LetterKind::Scored, LetterKind::Combined, LetterKind::Drift];
+    let both = |letter| [(letter, Kind::Heard), (letter, Kind::Said)];
+    assert!(told.iter().copied().eq([LetterKind::Forecast].into_iter().chain(judged).flat_map(both)));
+    let newest = reader.forecasts_of_newest_run(SPY).expect("read");
+    assert!(newest.iter().map(|record| (record.letter(), record.kind)).eq(told));
+    assert!(reader.forecasts_of_newest_run(market::Symbol::literal("QQQ")).expect("read").is_empty());
     assert_eq!(reader.days().expect("read"), [(AT.new_york().0, 1, last.seq)]);
     assert_eq!((reader.last_run().expect("read"), reader.pruned_to().expect("read")), (1, 0));
 }

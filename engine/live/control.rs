@@ -3,12 +3,14 @@
 //! started the engine can open that socket, so it needs no token. It comes by on its own time and never makes the
 //! trading thread wait.
 
+use crate::clock::monotonic_ns;
 use crate::floor::Deliver;
 use crate::look::{Look, Seen};
 use crate::stages::{self, Stages};
 use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
 use desk::view::View;
+use forecast::shelf::notes::{ShelfCommand, ShelfLetter};
 use journal::Health;
 use market::Label;
 use market::Symbol;
@@ -28,6 +30,8 @@ use std::time::Duration;
 const ROUND: Duration = Duration::from_millis(20);
 /// How long a client of the socket may take to say its line.
 const LINE_WAIT: Duration = Duration::from_millis(500);
+/// How long the shelf may take to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(2);
 /// How long a trading thread may take to hand over its histograms.
 const STAGES_WAIT: Duration = Duration::from_secs(2);
 
@@ -44,14 +48,30 @@ pub struct TakeStages {
     pub reply: crossbeam::channel::Sender<Box<Stages>>,
 }
 
+/// Something the operator should know that no seat says: on record, then to the views.
+#[derive(Clone, Debug, PartialEq, Eq, actix::Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    /// How bad.
+    pub severity: market::alert::Severity,
+    /// A name that stays the same: `training_done`.
+    pub what: &'static str,
+    /// Details; cut when they are long.
+    pub detail: String,
+}
+
 /// What the control room is connected to.
 pub struct Lines {
     /// Letters for the view.
     pub letters: Arc<ArrayQueue<Envelope>>,
     /// Every trading thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Where alerts go on record.
+    pub alerts: actix::Recipient<Tell>,
     /// Where a look at a symbol's seat is asked for.
     pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
+    /// The shelf of models.
+    pub shelf: actix::Recipient<Deliver>,
     /// Every seat a command goes to.
     pub command_to: Vec<(Address, actix::Recipient<Deliver>)>,
     /// The engine's clock.
@@ -142,6 +162,11 @@ impl Room {
         self.view.counts.trades = self.stages.counters.trades_in;
     }
 
+    /// Tells the operator something, on record.
+    pub fn tell(&self, tell: Tell) {
+        self.lines.alerts.do_send(tell);
+    }
+
     /// Sends a command to every seat.
     pub fn command(&self, command: Command) {
         self.tell_seats(&Letter::Command(command));
@@ -218,12 +243,13 @@ impl Room {
                 self.commanded(Command::Flatten, "flattening: opening orders canceled, positions closed")
             }
             "kill" => self.commanded(Command::Kill, "killed: every order canceled, nothing more is sent"),
+            "models" => self.ask_shelf(rest),
             "stop" => {
                 self.lines.stop.store(true, Ordering::Relaxed);
                 "stopping in order\n".to_string()
             }
             other => format!(
-                "error: `{other}` is not known here: latency, export, status, look, pause, resume, flatten, kill, stop\n"
+                "error: `{other}` is not known here: latency, export, status, look, pause, resume, flatten, kill, stop, models\n"
             ),
         }
     }
@@ -244,6 +270,34 @@ impl Room {
             Ok(text) => text + "\n",
             Err(why) => format!("error: the seat of {symbol} did not answer: {why}\n"),
         }
+    }
+
+    /// Hands a wish to the shelf and waits for its answer, which comes by like any other letter.
+    fn ask_shelf(&mut self, words: &str) -> String {
+        let command = match ShelfCommand::parse(words) {
+            Ok(command) => command,
+            Err(why) => return format!("error: {why}\n"),
+        };
+        let at = self.lines.clock.now();
+        let letter = Letter::Shelf(ShelfLetter::Asked(command));
+        let envelope = Envelope { from: Address::Operator, to: Address::Shelf, at, letter };
+        self.lines.shelf.do_send(Deliver { envelope, origin_ns: 0 });
+        let begun_ns = monotonic_ns();
+        while u128::from(monotonic_ns() - begun_ns) < ANSWER_WAIT.as_nanos() {
+            while let Some(envelope) = self.lines.letters.pop() {
+                self.view.fold(&envelope);
+                if let Letter::Shelf(ShelfLetter::Step(note)) = envelope.letter
+                    && note.step.is_answer()
+                {
+                    let error = if note.step.is_refusal() { "error: " } else { "" };
+                    return format!("{error}{note}\n");
+                }
+            }
+            std::thread::sleep(ROUND);
+        }
+        format!(
+            "error: `{command}` was handed over, and no answer came; `wingspread models history` shows what became of it\n"
+        )
     }
 
     fn commanded(&self, command: Command, done: &str) -> String {

@@ -37,6 +37,7 @@ pub struct Floor {
     risk: RefCell<Option<actix::Recipient<Deliver>>>,
     execution: RefCell<Option<actix::Recipient<Deliver>>>,
     venue: RefCell<Option<actix::Recipient<Deliver>>>,
+    shelf: RefCell<Option<actix::Recipient<Deliver>>>,
     /// Whether market words go on record; without them a run cannot be fed again.
     keep_inputs: bool,
     /// Set when a letter that must not be missing from the record found the journal's ring full.
@@ -55,6 +56,7 @@ impl Floor {
             risk: RefCell::default(),
             execution: RefCell::default(),
             venue: RefCell::default(),
+            shelf: RefCell::default(),
             keep_inputs,
             record_broken: Cell::new(false),
         }
@@ -69,6 +71,7 @@ impl Floor {
             Address::Risk => *self.risk.borrow_mut() = Some(recipient),
             Address::Execution => *self.execution.borrow_mut() = Some(recipient),
             Address::Venue => *self.venue.borrow_mut() = Some(recipient),
+            Address::Shelf => *self.shelf.borrow_mut() = Some(recipient),
             Address::Record | Address::Operator => {}
         }
     }
@@ -146,6 +149,10 @@ impl Floor {
                 }
                 None => envelope,
             },
+            Address::Shelf => match &*self.shelf.borrow() {
+                Some(shelf) => return shelf.do_send(Deliver { envelope, origin_ns }),
+                None => envelope,
+            },
             Address::Record | Address::Operator => envelope,
         };
         self.show(&missing);
@@ -188,7 +195,12 @@ impl Floor {
                 let letter = Letter::Decided(decision);
                 self.deliver(Envelope { from: Address::Risk, to, at: envelope.at, letter }, 0);
             }
-            Letter::Forecast(_) | Letter::Mark(_) => {}
+            Letter::Forecast(_)
+            | Letter::Mark(_)
+            | Letter::Predicted(_)
+            | Letter::Scored(_)
+            | Letter::Combined(_)
+            | Letter::Drift(_) => {}
             _ => self.deliver(envelope, 0),
         }
     }

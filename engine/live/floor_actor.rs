@@ -1,7 +1,7 @@
 //! One actor a thread that keeps the floor's house: it wakes seats whose deadline came, and hands over the
 //! histograms.
 
-use crate::control::TakeStages;
+use crate::control::{TakeStages, Tell};
 use crate::floor::Floor;
 use crate::seat_actor::Tick;
 use actix::{Actor, AsyncContext, Context, Handler};
@@ -51,5 +51,12 @@ impl Handler<TakeStages> for FloorActor {
         let full = std::mem::replace(&mut *self.floor.stages.borrow_mut(), message.spare);
         // The control room may have given up waiting; what it misses is then gone with it.
         let _ = message.reply.send(full);
+    }
+}
+
+impl Handler<Tell> for FloorActor {
+    type Result = ();
+    fn handle(&mut self, message: Tell, _: &mut Self::Context) {
+        self.floor.alert(message.severity, message.what, format_args!("{}", message.detail));
     }
 }

@@ -1,12 +1,12 @@
-//! The office: one thread for everything slow. It asks the broker for account, holdings and activities, fetches
-//! history, repairs gaps, watches the models folder and re-centres the option subscription as prices move. What it
+//! The office: one thread for the broker's slow answers. It asks for account, holdings and activities, fetches
+//! history, repairs gaps and re-centres the option subscription as prices move. What it
 //! learns goes to the seats as letters; the trading thread never waits for it.
 
 use crate::clock::Clock;
 use crate::feed::Gap;
 use crate::floor::Deliver;
 use crate::inquiry::{Inquiry, Unanswered};
-use crate::models::Watch;
+use crate::keeper::Word;
 use crate::repair::{self, Repairs};
 use crate::trading::{Addresses, Switch};
 use crate::universe::{self, Choice, Wish};
@@ -60,10 +60,8 @@ pub struct Parts {
     pub asks: UnboundedReceiver<Ask>,
     /// Letters for the views, for what concerns only the operator.
     pub letters: Arc<ArrayQueue<Envelope>>,
-    /// The models folder.
-    pub models: Watch,
-    /// How often it is looked at.
-    pub models_every: Duration,
+    /// The line to the keeper of the models.
+    pub keeper: crossbeam::channel::Sender<Word>,
     /// How often holdings and open orders are asked for.
     pub reconcile_every: Duration,
     /// Whose orders are ours.
@@ -194,11 +192,10 @@ impl Office {
 
     /// Works until every line to it is closed.
     pub async fn work(mut self) {
-        let mut models = tokio::time::interval(self.parts.models_every);
         let mut asks = tokio::time::interval(ASK_EVERY);
         let mut holdings = tokio::time::interval(self.parts.reconcile_every);
         // One question takes its time; what was missed meanwhile is not made up for.
-        for clock in [&mut models, &mut asks, &mut holdings] {
+        for clock in [&mut asks, &mut holdings] {
             clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
         // The start asks by itself.
@@ -214,7 +211,6 @@ impl Office {
                     Some(Ask::Introduce(symbol)) => self.introduce(symbol).await,
                     None => return,
                 },
-                _ = models.tick() => self.look_at_models(),
                 _ = asks.tick() => self.routine().await,
                 _ = holdings.tick() => self.ask_holdings_and_orders().await,
             }
@@ -447,19 +443,9 @@ impl Office {
             // Without its past it cannot forecast, but it can look after what it holds.
             Err(fault) => self.trouble("history for a seat made anew", &fault),
         }
-        let all: Vec<Timeframe> = self.parts.models.incumbents().map(|b| b.note.timeframe).collect();
-        if let Some(seat) = addresses.installs.get(place) {
-            self.parts.models.install(&all, std::slice::from_ref(seat));
-        }
+        // A full line means that the keeper hangs: the seat then has no models, which the views show.
+        let _ = self.parts.keeper.try_send(Word::Introduce(symbol));
         self.to_risk(Letter::Resume);
-    }
-
-    fn look_at_models(&mut self) {
-        let (fresh, refused) = self.parts.models.look();
-        self.parts.models.install(&fresh, &self.parts.addresses.installs);
-        for text in refused {
-            self.alert(Severity::Warning, "model_refused", &text);
-        }
     }
 
     fn to_risk(&self, letter: Letter) {

@@ -2,6 +2,7 @@
 //! where the dead run was. Nothing they say meanwhile leaves; what one had said to the other and the other never
 //! heard is found and delivered now.
 
+use desk::ShelfSeat;
 use desk::letter::{Address, Envelope, Letter};
 use desk::seat::{ExecutionSeat, Outbox, RiskSeat, Seat};
 use journal::{Fault, Recovered};
@@ -86,6 +87,26 @@ pub fn restore(
     risk.begin_run();
     let undelivered = on_the_way.into_values().flatten().map(settle).collect();
     Ok(Restored { risk, execution, undelivered, positions: positions.into_values().collect(), heard, newest })
+}
+
+/// Lets a fresh shelf hear again what it heard: which models spoke and which were tried, with what was found so far.
+///
+/// # Errors
+/// When a record does not read: models are not moved on half of the evidence.
+pub fn restore_shelf(recovered: &Recovered, mut shelf: ShelfSeat) -> Result<ShelfSeat, Fault> {
+    let (mut out, mut run) = (Outbox::new(), 0);
+    let mut letters = recovered.letters(Address::Shelf);
+    while let Some(letter) = letters.next() {
+        let (now, envelope) = letter?;
+        if letters.run() != run {
+            run = letters.run();
+            shelf.begin_run();
+        }
+        shelf.hear(now, &envelope.letter, &mut out);
+        out.clear();
+    }
+    shelf.begin_run();
+    Ok(shelf)
 }
 
 fn is_clearance_of(letter: &Letter, proposal: ProposalId) -> bool {

@@ -24,7 +24,7 @@ use std::rc::Rc;
 #[rtype(result = "()")]
 pub struct Tick;
 
-/// A compiled model for this seat; the letter that announces it follows in the same message.
+/// A compiled model for this seat, to be seated by the letter that names it.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Install {
@@ -32,21 +32,24 @@ pub struct Install {
     pub note: forecast::notes::ModelNote,
     /// The plan, spawned for this seat alone.
     pub plan: Box<dyn forecast::Plan>,
+    /// True when that letter comes with it: no shelf decides about this model.
+    pub is_announced: bool,
 }
 
 /// A seat that can be given models. Seats without models keep the default.
 pub trait TakesModels {
     /// Leaves a plan for the letter that announces it.
-    fn offer(&mut self, _timeframe: market::quote::Timeframe, _plan: Box<dyn forecast::Plan>) {}
+    fn offer(&mut self, _note: &forecast::notes::ModelNote, _plan: Box<dyn forecast::Plan>) {}
 }
 
 impl TakesModels for desk::seat::UnderlyingSeat {
-    fn offer(&mut self, timeframe: market::quote::Timeframe, plan: Box<dyn forecast::Plan>) {
-        Self::offer(self, timeframe, plan);
+    fn offer(&mut self, note: &forecast::notes::ModelNote, plan: Box<dyn forecast::Plan>) {
+        Self::offer(self, note, plan);
     }
 }
 impl TakesModels for desk::seat::RiskSeat {}
 impl TakesModels for desk::seat::ExecutionSeat {}
+impl TakesModels for desk::ShelfSeat {}
 
 /// Most words heard at one ring of the doorbell before other actors get their turn.
 const WORDS_PER_RING: usize = 32;
@@ -85,7 +88,7 @@ impl<S: Seat> SeatActor<S> {
             floor,
             post,
             bell: Bell::default(),
-            out: Outbox::with_capacity(64),
+            out: Outbox::with_capacity(desk::seat::SAID_MAX),
             heard_at: Timestamp::MIN,
             rebuild,
             fatal,
@@ -197,7 +200,10 @@ impl<S: Seat + Unpin + TakesModels + 'static> Handler<Install> for SeatActor<S> 
     type Result = ();
     fn handle(&mut self, message: Install, _: &mut Self::Context) {
         let now = self.floor.clock.now().max(self.heard_at);
-        self.seat.offer(message.note.timeframe, message.plan);
+        self.seat.offer(&message.note, message.plan);
+        if !message.is_announced {
+            return;
+        }
         let letter = Letter::Model(message.note);
         self.hear(&Envelope { from: Address::Operator, to: self.address, at: now, letter }, 0);
     }

@@ -4,20 +4,21 @@
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerParts};
 use crate::clock::Clock;
-use crate::control::TakeStages;
+use crate::control::{TakeStages, Tell};
 use crate::feed::{Door, Gap, MarketHands, OrderHands};
 use crate::feed_actor::{self, FeedParts};
 use crate::floor::{Deliver, Floor};
 use crate::floor_actor::FloorActor;
 use crate::look::Look;
 use crate::post::{Bounds, Post};
-use crate::seat_actor::{Install, SeatActor, Tick};
+use crate::seat_actor::{Install, Rebuild, SeatActor, Tick};
 use crate::shard::{self, Carrier, ShardDoor, ShardReceiver};
 use actix::Actor;
 use alpaca::ids::VenueIds;
 use crossbeam::queue::ArrayQueue;
+use desk::ShelfSeat;
 use desk::letter::{Address, Envelope};
-use desk::seat::{ExecutionSeat, RiskSeat, UnderlyingSeat};
+use desk::seat::{ExecutionSeat, RiskSeat, Seat, UnderlyingSeat};
 use journal::Pen;
 use market::Symbol;
 use market::alert::Severity;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub risk: RiskSeat,
     /// The orders.
     pub execution: ExecutionSeat,
+    /// The models.
+    pub shelf: ShelfSeat,
     /// Bounds of each symbol's post.
     pub bounds: Bounds,
     /// Threads for symbol seats; 0 keeps them on the trading thread.
@@ -74,6 +77,8 @@ pub struct Addresses {
     pub risk: actix::Recipient<Deliver>,
     /// Execution.
     pub execution: actix::Recipient<Deliver>,
+    /// The shelf of models.
+    pub shelf: actix::Recipient<Deliver>,
     /// The symbols.
     pub symbols: Vec<(Symbol, actix::Recipient<Deliver>)>,
     /// Where models go.
@@ -82,6 +87,8 @@ pub struct Addresses {
     pub looks: Vec<(Symbol, actix::Recipient<Look>)>,
     /// Every thread's floor.
     pub floors: Vec<actix::Recipient<TakeStages>>,
+    /// Where alerts that no seat says go on record.
+    pub alerts: actix::Recipient<Tell>,
 }
 
 /// The running trading thread.
@@ -135,15 +142,12 @@ async fn run(
     let mut pens = parts.pens.into_iter();
     let Some(pen) = pens.next() else { return };
     let floor = Rc::new(Floor::new(parts.clock.clone(), pen, parts.keep_inputs, parts.letters.clone()));
-    let fatal: Rc<dyn Fn(&str)> = {
-        let fatal = parts.fatal.clone();
-        Rc::new(move |what| fatal(what))
-    };
-    let spare_post = || Rc::new(RefCell::new(Post::new(Bounds { quotes_max: 1, events_max: 1 })));
-    let risk = SeatActor::new(parts.risk, floor.clone(), spare_post(), None, fatal.clone()).start();
-    let execution = SeatActor::new(parts.execution, floor.clone(), spare_post(), None, fatal).start();
-    floor.seat_at(Address::Risk, risk.clone().recipient());
-    floor.seat_at(Address::Execution, execution.clone().recipient());
+    let fatal = parts.fatal.clone();
+    let fatal: Rc<dyn Fn(&str)> = Rc::new(move |what| fatal(what));
+    let risk = seat_owner(parts.risk, &floor, None, &fatal);
+    let execution = seat_owner(parts.execution, &floor, None, &fatal);
+    // What it knew before the letter it failed at is still right: a model less is moved.
+    let shelf = seat_owner(parts.shelf, &floor, Some(Box::new(ShelfSeat::clone)), &fatal);
     let mut ticks: Vec<actix::Recipient<Tick>> =
         vec![risk.clone().recipient(), execution.clone().recipient()];
 
@@ -155,6 +159,7 @@ async fn run(
         fatal: parts.fatal,
         risk: risk.clone().recipient(),
         execution: execution.clone().recipient(),
+        shelf: shelf.clone().recipient(),
     };
     let mut seated = if parts.shards == 0 {
         seat_here(&floor, parts.symbols, &shared)
@@ -164,7 +169,7 @@ async fn run(
     ticks.append(&mut seated.ticks);
 
     let keeper = FloorActor::new(floor.clone(), ticks).start();
-    seated.floors.push(keeper.recipient());
+    seated.floors.push(keeper.clone().recipient());
     let ids = parts.broker.as_ref().map_or_else(VenueIds::default, |b| VenueIds::of(b.run));
     let ids = Rc::new(RefCell::new(ids));
     let broker =
@@ -173,8 +178,9 @@ async fn run(
         floor.seat_at(Address::Venue, broker.clone().recipient());
     }
     let Seated { symbols, installs, looks, floors, .. } = seated;
-    let (risk, execution) = (risk.recipient(), execution.recipient());
-    let addresses = Addresses { risk, execution, symbols, installs, looks, floors };
+    let (risk, execution, shelf) = (risk.recipient(), execution.recipient(), shelf.recipient());
+    let alerts = keeper.recipient();
+    let addresses = Addresses { risk, execution, shelf, symbols, installs, looks, floors, alerts };
     // Every actor starts before this thread may be told to end: one that had not would be started while the runtime goes
     // away, and would ask it for a timer.
     tokio::task::yield_now().await;
@@ -192,6 +198,20 @@ async fn run(
         arbiter.stop();
     }
     actix_rt::System::current().stop();
+}
+
+/// Seats an owner that hears letters and no market words.
+fn seat_owner<S: Seat + Unpin + 'static>(
+    seat: S,
+    floor: &Rc<Floor>,
+    rebuild: Option<Rebuild<S>>,
+    fatal: &Rc<dyn Fn(&str)>,
+) -> actix::Addr<SeatActor<S>> {
+    let address = seat.address();
+    let post = Rc::new(RefCell::new(Post::new(Bounds { quotes_max: 1, events_max: 1 })));
+    let actor = SeatActor::new(seat, floor.clone(), post, rebuild, fatal.clone()).start();
+    floor.seat_at(address, actor.clone().recipient());
+    actor
 }
 
 /// Every seat that has to know what becomes of a feed.
@@ -225,6 +245,7 @@ struct Shared {
     fatal: Arc<dyn Fn(&str) + Send + Sync>,
     risk: actix::Recipient<Deliver>,
     execution: actix::Recipient<Deliver>,
+    shelf: actix::Recipient<Deliver>,
 }
 
 /// Seats in place, with every way to them.
@@ -303,6 +324,7 @@ async fn seat_on_shards(
             fatal: shared.fatal.clone(),
             risk: shared.risk.clone(),
             execution: shared.execution.clone(),
+            shelf: shared.shelf.clone(),
         };
         arbiter.spawn_fn(move || start_shard(group, pen, theirs, receiver, report));
         let Ok(ways) = ready.await else {
@@ -355,6 +377,7 @@ fn start_shard(
     let floor = Rc::new(Floor::new(shared.clock.clone(), pen, shared.keep_inputs, shared.letters.clone()));
     floor.seat_at(Address::Risk, shared.risk.clone());
     floor.seat_at(Address::Execution, shared.execution.clone());
+    floor.seat_at(Address::Shelf, shared.shelf.clone());
     let (mut doors, mut seats, mut ticks) = (Vec::new(), Vec::new(), Vec::new());
     for parts in group {
         let symbol = parts.symbol;

@@ -5,7 +5,7 @@ use crate::compile::{Compiled, compile_asking};
 use crate::vet::{Fault, Limits};
 use forecast::golden::{GoldenFault, TOLERANCE};
 use forecast::manifest::{ManifestFault, hex, sha256};
-use forecast::{Golden, Manifest, Plan, Schema};
+use forecast::{Golden, Manifest, Papers, Plan, Schema};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,9 @@ pub enum LoadFault {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A link, a pipe or a device in a file's place: what is read must lie in the folder.
+    #[error("{0} is not an ordinary file; copy the file itself into the folder")]
+    NotOrdinary(PathBuf),
     /// A file larger than it may be.
     #[error("{file} is larger than {most} bytes; is it the right file?")]
     TooLarge {
@@ -79,12 +82,28 @@ pub enum LoadFault {
     },
 }
 
+impl LoadFault {
+    /// True for what a bundle looks like while it is still being copied: something is missing or ends too early.
+    pub fn may_be_unfinished(&self) -> bool {
+        match self {
+            Self::File { cause, .. } => cause.kind() == std::io::ErrorKind::NotFound,
+            Self::Manifest { fault, .. } => matches!(fault, ManifestFault::Unreadable(_)),
+            Self::Golden { fault, .. } => matches!(fault, GoldenFault::Unreadable(_)),
+            Self::Mismatch { remedy, .. } => *remedy == COPY_AGAIN,
+            Self::NotOrdinary(_) | Self::TooLarge { .. } | Self::Model { .. } => false,
+        }
+    }
+}
+
+/// What to do about a file that is not the one its manifest describes.
+const COPY_AGAIN: &str = "the file is damaged or belongs to another manifest: copy both again";
+
 /// Loads a model for the feature schema this program computes.
 ///
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
-    load_dir_for(folder, &Schema::ours(), &Limits::TABULAR)
+    load_dir_within(folder, &Limits::TABULAR)
 }
 
 /// As [`load_dir`], taking no more than `limits`.
@@ -92,7 +111,23 @@ pub fn load_dir(folder: &Path) -> Result<Loaded, LoadFault> {
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_dir_within(folder: &Path, limits: &Limits) -> Result<Loaded, LoadFault> {
-    load_dir_for(folder, &Schema::ours(), limits)
+    load_dir_for(folder, &schema_for(folder), limits)
+}
+
+/// The schema a bundle has to be made for: that of the feature rows, or, for a model that reads what the members of an
+/// ensemble say, that of their answers.
+pub(crate) fn schema_for(folder: &Path) -> Schema {
+    let members = Schema::of_members();
+    let reads_members = read_manifest(folder).is_ok_and(|manifest| manifest.schema == members.digest);
+    if reads_members { members } else { Schema::ours() }
+}
+
+/// As [`load_dir_within`], and only the very model whose SHA-256 is given: the one that was looked at before.
+///
+/// # Errors
+/// The first file that is not right, and what to do about it.
+pub fn load_known(folder: &Path, limits: &Limits, sha256: &str) -> Result<Loaded, LoadFault> {
+    load(folder, &schema_for(folder), limits, Some(sha256))
 }
 
 /// Loads a model for a given feature schema.
@@ -100,17 +135,23 @@ pub fn load_dir_within(folder: &Path, limits: &Limits) -> Result<Loaded, LoadFau
 /// # Errors
 /// The first file that is not right, and what to do about it.
 pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<Loaded, LoadFault> {
+    load(folder, schema, limits, None)
+}
+
+fn load(folder: &Path, schema: &Schema, limits: &Limits, known: Option<&str>) -> Result<Loaded, LoadFault> {
     let manifest = read_manifest(folder)?;
     check_names(folder, &manifest)?;
     check_schema(folder, &manifest, schema)?;
     let file = folder.join("model.onnx");
     let bytes = read_bounded(&file, limits.bytes_max)?;
     let digest = sha256(&bytes);
-    if hex(&digest) != manifest.sha256 {
+    if let Some(said) =
+        [Some(manifest.sha256.as_str()), known].into_iter().flatten().find(|s| *s != hex(&digest))
+    {
         return Err(LoadFault::Mismatch {
             file,
-            found: format!("its SHA-256 is {}, the manifest says {}", hex(&digest), manifest.sha256),
-            remedy: "the file is damaged or belongs to another manifest: copy both again",
+            found: format!("its SHA-256 is {}, the manifest says {said}", hex(&digest)),
+            remedy: COPY_AGAIN,
         });
     }
     let width = manifest.features.len();
@@ -119,12 +160,18 @@ pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<L
     let compiled = compile_asking(&bytes, width, limits, &rows)
         .map_err(|fault| LoadFault::Model { file: file.clone(), fault })?
         .behind(manifest.scaling.clone());
+    check_input_name(folder, &manifest, &compiled)?;
     repeat_golden(folder, &golden, &compiled)?;
+    if !manifest.says_base_rates_only() {
+        compiled.check_varies(&rows).map_err(|fault| LoadFault::Model { file, fault })?;
+    }
+    // From here on its odds are calibrated; the golden ones are what the file itself answers.
+    let compiled = compiled.documented(Papers::of(&manifest));
     let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(Loaded { manifest, compiled, digest })
 }
 
-fn read_manifest(folder: &Path) -> Result<Manifest, LoadFault> {
+pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest, LoadFault> {
     let file = folder.join("manifest.yaml");
     let bytes = read_bounded(&file, forecast::manifest::MANIFEST_BYTES_MAX)?;
     let text = String::from_utf8_lossy(&bytes);
@@ -165,7 +212,7 @@ fn check_schema(folder: &Path, manifest: &Manifest, schema: &Schema) -> Result<(
     Ok(())
 }
 
-fn read_golden(folder: &Path, width: usize) -> Result<Golden, LoadFault> {
+pub(crate) fn read_golden(folder: &Path, width: usize) -> Result<Golden, LoadFault> {
     let file = folder.join("golden.json");
     let bytes = read_bounded(&file, GOLDEN_BYTES_MAX)?;
     Golden::parse(&bytes, width).map_err(|fault| LoadFault::Golden { file, fault })
@@ -191,8 +238,24 @@ fn repeat_golden(folder: &Path, golden: &Golden, compiled: &Compiled) -> Result<
     Ok(())
 }
 
+/// A manifest may say what its graph calls the input: a file that calls it otherwise is not the one it was written for.
+fn check_input_name(folder: &Path, manifest: &Manifest, compiled: &Compiled) -> Result<(), LoadFault> {
+    match &manifest.input {
+        Some(named) if named != compiled.input() => Err(LoadFault::Mismatch {
+            file: folder.join("model.onnx"),
+            found: format!("its input is called `{}`, the manifest says `{named}`", compiled.input()),
+            remedy: "export the model again, or write `input` as the file has it",
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn read_bounded(file: &Path, most: usize) -> Result<Vec<u8>, LoadFault> {
     let fault = |cause| LoadFault::File { file: file.to_path_buf(), cause };
+    // A link could lead out of the folder, and a pipe would be waited on for ever.
+    if !std::fs::symlink_metadata(file).map_err(fault)?.is_file() {
+        return Err(LoadFault::NotOrdinary(file.to_path_buf()));
+    }
     let mut bytes = Vec::new();
     // One byte more than allowed shows that it is too large without reading the rest.
     let opened = File::open(file).map_err(fault)?;
@@ -237,6 +300,10 @@ pub(crate) mod tests {
             metrics: Default::default(),
             provenance: "reference set".into(),
             scaling: None,
+            label: None,
+            calibration: None,
+            reference: None,
+            input: Some("features".into()),
             sha256: hex(&sha256(model)),
         }
     }
@@ -255,7 +322,7 @@ pub(crate) mod tests {
     }
 
     fn load(folder: &Path) -> Result<Loaded, LoadFault> {
-        load_dir_for(folder, &schema(), &Limits::TABULAR)
+        super::load_dir_for(folder, &schema(), &Limits::TABULAR)
     }
 
     #[test]
@@ -263,6 +330,28 @@ pub(crate) mod tests {
         let (_root, folder) = folder(|_| ());
         let loaded = load(&folder).expect("right");
         assert_eq!(format!("{:016x}", loaded.digest), loaded.manifest.sha256[..16]);
+    }
+
+    #[test]
+    fn its_odds_are_calibrated_and_the_golden_ones_are_not() {
+        let calibration = forecast::Calibration::Platt { slope: [1.0; 3], offset: [0.0, 0.0, 1.0] };
+        let (_root, folder) = folder(|folder| {
+            let model = read("good/mlp_32_64_32_3.onnx");
+            let label = Some(forecast::LabelRule::Horizon { threshold_atr: 0.25 });
+            let manifest = Manifest { calibration: Some(calibration.clone()), label, ..manifest(&model) };
+            write(folder.join("manifest.yaml"), manifest.to_yaml().expect("right")).expect("write");
+        });
+        let loaded = load(&folder).expect("the golden rows are not calibrated");
+        let golden = read_golden(&folder, 32).expect("golden");
+        let mut plan = loaded.compiled.spawn();
+        let papers = plan.papers().expect("from its manifest");
+        assert_eq!((papers.horizon_bars, papers.label), (5, loaded.manifest.label));
+        for row in &golden.rows {
+            let mut odds = [0.0; 3];
+            plan.predict(&row.features, &mut odds).expect("odds");
+            let wanted = calibration.apply(forecast::Odds::from_row(row.odds)).row();
+            assert!(odds.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-4), "{odds:?} {wanted:?}");
+        }
     }
 
     #[test]
@@ -359,6 +448,111 @@ pub(crate) mod tests {
                 Box::new(|f| write(f.join("manifest.yaml"), vec![b'a'; 300_000]).expect("write")),
             ),
         ]
+    }
+
+    /// Every bad file of the reference set in a bundle that is otherwise right, and a word of what it is refused for.
+    const BAD: [(&str, &str); 34] = [
+        ("all_zero_1k", "invalid tag value"),
+        ("bit_flips", "its SHA-256 is"),
+        ("constant_output", "to every row"),
+        ("cycle", "Gemm reads `a1`, which nothing before it makes"),
+        ("dangling_edge", "`does_not_exist`"),
+        ("external_data_missing", "`W0` are in another file"),
+        ("external_data_path_traversal", "`W0` are in another file"),
+        ("extra_input", "2 inputs"),
+        ("fixed_batch_7", "[7, 32]"),
+        ("float64_io", "not float32"),
+        ("future_ir_version", "ir_version 99"),
+        ("future_opset", "operator set 9999"),
+        ("inf_weights", "`W2` hold NaN or infinity"),
+        ("inner_shape_mismatch", "Val(31) with Val(32)"),
+        ("label_only", "0 float outputs and 1 labels"),
+        ("memory_bomb", "ConstantOfShape"),
+        ("nan_weights", "`W1` hold NaN or infinity"),
+        ("no_outputs", "0 float outputs and 0 labels"),
+        ("nondeterministic", "the same each time; remove the noise"),
+        ("not_normalised", "-0.33577913] holds a number that is no probability"),
+        ("percent_output", "[41.713, 34.17002, 24.116976] holds"),
+        ("random_bytes", "buffer underflow"),
+        ("sigmoid_not_softmax", "does not sum to one"),
+        ("slow_constant_folding", "ConstantOfShape"),
+        ("slow_loop", "ConstantOfShape"),
+        ("text_file", "unexpected end group tag"),
+        ("truncated", "ModelProto.graph: buffer underflow"),
+        ("unknown_op_custom_domain", "com.example.custom FancyActivation"),
+        ("unknown_op_default_domain", "NotARealOp"),
+        ("wrong_input_name", "`input_1`"),
+        ("wrong_input_width", "reads 31 features"),
+        ("wrong_output_count", "[?, 32]; it must be [batch, 3]"),
+        ("wrong_output_width", "[?, 2]; it must be [batch, 3]"),
+        ("zero_bytes", "it is empty"),
+    ];
+
+    /// Puts a bad file in, and mends the papers so that nothing else is wrong: flipped bytes have the papers of the file
+    /// they were, and the constant model repeats its golden rows.
+    fn spoil_with(folder: &Path, name: &str) {
+        let bad = read(&format!("bad/{name}.onnx"));
+        match name {
+            "bit_flips" => write(folder.join("model.onnx"), bad).expect("write"),
+            "constant_output" => {
+                replace_model(folder, &bad);
+                let compiled = crate::compile(&bad, 32, &Limits::TABULAR).expect("it computes");
+                let mut golden = read_golden(folder, 32).expect("rows");
+                let mut plan = compiled.spawn();
+                for row in &mut golden.rows {
+                    plan.predict(&row.features, &mut row.odds).expect("odds");
+                }
+                write(folder.join("golden.json"), golden.to_json(32).expect("right")).expect("write");
+            }
+            _ => replace_model(folder, &bad),
+        }
+    }
+
+    #[test]
+    fn every_bad_file_is_refused_for_its_own_reason() {
+        let mut wrong = Vec::new();
+        for (name, word) in BAD {
+            let (_root, folder) = folder(|f| spoil_with(f, name));
+            let said = load(&folder).expect_err(name).to_string();
+            println!("{name}: {said}");
+            if !said.contains(word) {
+                wrong.push((name, word, said));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert_eq!(std::fs::read_dir(golden_dir().join("bad")).expect("golden").count(), BAD.len());
+    }
+
+    #[test]
+    fn a_model_that_says_it_knows_only_the_base_rates_may_be_constant() {
+        let (_root, folder) = folder(|f| {
+            spoil_with(f, "constant_output");
+            let model = read("bad/constant_output.onnx");
+            let mut manifest = manifest(&model);
+            manifest.metrics.insert(Manifest::BASE_RATES_ONLY.into(), 1.0);
+            write(f.join("manifest.yaml"), manifest.to_yaml().expect("right")).expect("write");
+        });
+        load(&folder).expect("it says so");
+    }
+
+    #[test]
+    fn links_and_pipes_are_not_opened() {
+        let (_root, folder) = folder(|f| {
+            std::fs::rename(f.join("model.onnx"), f.join("../elsewhere.onnx")).expect("moved");
+            std::os::unix::fs::symlink("../elsewhere.onnx", f.join("model.onnx")).expect("link");
+        });
+        let fault = load(&folder).expect_err("a link");
+        assert!(fault.to_string().contains("not an ordinary file") && !fault.may_be_unfinished());
+    }
+
+    #[test]
+    fn what_may_be_half_copied_is_told_from_what_is_wrong() {
+        for (file, _, spoil) in missing_and_damaged_files().into_iter().take(4) {
+            let (_root, folder) = folder(spoil);
+            assert!(load(&folder).expect_err(file).may_be_unfinished(), "{file}");
+        }
+        let (_root, folder) = folder(|f| spoil_with(f, "truncated"));
+        assert!(!load(&folder).expect_err("whole by its checksum").may_be_unfinished());
     }
 
     #[test]

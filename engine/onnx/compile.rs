@@ -7,7 +7,7 @@ use crate::vet::{self, Fault, Limits, Vetted};
 use forecast::kernel::{Instructions, Kernel, Program};
 use forecast::naive::TOLERANCE;
 use forecast::scaled::Scaled;
-use forecast::{Plan, Scaling, naive, probe, read};
+use forecast::{Documented, Papers, Plan, Scaling, naive, probe, read};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,9 +18,17 @@ use tract_onnx::prelude::Framework;
 const ODDS: usize = 3;
 /// Rows a kernel and its referee are both asked.
 const PROBES: usize = 48;
+/// Rows besides the golden ones on which an answer may vary.
+const VARIED: usize = 32;
+/// Answers nearer to each other than this are the same.
+const SAME: f32 = 1e-6;
+/// Answers that are not timed, and those that are.
+const WARM: usize = 16;
+const TIMED: usize = 101;
 
 /// What runs a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Executor {
     /// Our own kernel for dense graphs.
     Dense,
@@ -53,7 +61,9 @@ pub struct Compiled {
     width: usize,
     executor: Executor,
     reason: String,
+    input: String,
     scaling: Option<Scaling>,
+    papers: Option<Arc<Papers>>,
 }
 
 impl fmt::Debug for Compiled {
@@ -98,6 +108,16 @@ pub fn compile_asking(
     caught.unwrap_or_else(|_| Err(Fault::Compile("the compiler panicked".into())))
 }
 
+/// Hands a file to tract as it is, without the door: only for the drill that shows what the confined process is for.
+///
+/// # Errors
+/// What tract said, when it came to say it.
+pub fn load_blindly(bytes: &[u8]) -> Result<(), String> {
+    let onnx = tract_onnx::onnx();
+    let proto = onnx.proto_model_for_read(&mut &*bytes).map_err(|e| cause(&e))?;
+    referee::optimise_blindly(&onnx, &proto).map_err(|e| cause(&e))
+}
+
 fn choose(
     proto: &ModelProto,
     bytes: &[u8],
@@ -108,7 +128,7 @@ fn choose(
     let vetted = vet::vet(proto, inputs, limits)?;
     let why = match kernel(bytes, limits) {
         Ok(kernel) => match examine(&kernel, proto, &vetted, limits, rows)? {
-            None => return Ok(kernel.compiled(vetted.width)),
+            None => return Ok(kernel.compiled(vetted)),
             Some(difference) => difference,
         },
         Err(why) => why,
@@ -117,7 +137,9 @@ fn choose(
         Some(operator) => Err(Fault::KernelsOnly { operator, why }),
         None => {
             let code = Code::Tract(referee::optimise(proto, &vetted, limits)?);
-            Ok(Compiled { code, width: vetted.width, executor: Executor::Tract, reason: why, scaling: None })
+            let (width, input) = (vetted.width, vetted.input);
+            let executor = Executor::Tract;
+            Ok(Compiled { code, width, executor, reason: why, input, scaling: None, papers: None })
         }
     }
 }
@@ -141,7 +163,7 @@ fn kernel(bytes: &[u8], limits: &Limits) -> Result<Candidate, String> {
 }
 
 impl Candidate {
-    fn compiled(self, width: usize) -> Compiled {
+    fn compiled(self, vetted: Vetted) -> Compiled {
         let (executor, judge) = match self.graph.has_trees() {
             true => (Executor::Trees, "the definition of ONNX"),
             false => (Executor::Dense, "tract"),
@@ -150,7 +172,8 @@ impl Candidate {
         let reason = format!(
             "{nodes} operators and {operations} operations, all known to the kernels, which agree with {judge}"
         );
-        Compiled { code: Code::Kernel(self.program), width, executor, reason, scaling: None }
+        let (code, Vetted { width, input, .. }) = (Code::Kernel(self.program), vetted);
+        Compiled { code, width, executor, reason, input, scaling: None, papers: None }
     }
 }
 
@@ -190,6 +213,11 @@ impl Compiled {
         self.width
     }
 
+    /// What the graph calls its input.
+    pub fn input(&self) -> &str {
+        &self.input
+    }
+
     /// What runs it.
     pub fn executor(&self) -> Executor {
         self.executor
@@ -206,6 +234,12 @@ impl Compiled {
         Self { scaling, ..self }
     }
 
+    /// The same model with its papers: its plans carry them, and their odds are calibrated.
+    #[must_use]
+    pub fn documented(self, papers: Papers) -> Self {
+        Self { papers: Some(Arc::new(papers)), ..self }
+    }
+
     /// A plan of one's own: its buffers are its alone.
     ///
     /// # Errors
@@ -215,15 +249,54 @@ impl Compiled {
             Code::Kernel(program) => Box::new(Kernel::new(Arc::clone(program))),
             Code::Tract(optimised) => Box::new(optimised.spawn()?),
         };
-        Ok(match &self.scaling {
+        let scaled: Box<dyn Plan> = match &self.scaling {
             Some(scaling) => Box::new(Scaled::new(plan, scaling.clone())),
             None => plan,
+        };
+        Ok(match &self.papers {
+            Some(papers) => Box::new(Documented::new(scaled, Arc::clone(papers))),
+            None => scaled,
         })
     }
 
     /// A plan of one's own, of a model that ran when it was compiled.
     pub fn spawn(&self) -> Box<dyn Plan> {
         self.try_spawn().expect("the state was made once already, when the model was compiled")
+    }
+
+    /// Asks rows of its own and the given ones: a model that answers all of them alike knows nothing.
+    ///
+    /// # Errors
+    /// The one answer it gives, or why it gives none.
+    pub fn check_varies(&self, rows: &[Vec<f32>]) -> Result<(), Fault> {
+        let mut plan = self.try_spawn()?;
+        let own = (0..VARIED).map(|n| probe::ordinary_row(self.width, n));
+        let mut first = None;
+        for row in own.chain(rows.iter().cloned()) {
+            let said = answer(plan.as_mut(), &row)?;
+            let first = *first.get_or_insert(said);
+            if first.iter().zip(said).any(|(a, b)| (a - b).abs() > SAME) {
+                return Ok(());
+            }
+        }
+        Err(Fault::Constant(format!("{:?}", first.unwrap_or_default())))
+    }
+
+    /// The middle of the times one answer takes, in nanoseconds by the clock handed in.
+    ///
+    /// # Errors
+    /// Why it gives no answer.
+    pub fn median_answer_ns(&self, rows: &[Vec<f32>], clock_ns: &dyn Fn() -> u64) -> Result<u64, Fault> {
+        let mut plan = self.try_spawn()?;
+        let mut times = Vec::with_capacity(TIMED);
+        for row in rows.iter().cycle().take(WARM + TIMED) {
+            let begun = clock_ns();
+            answer(plan.as_mut(), row)?;
+            times.push(clock_ns().saturating_sub(begun));
+        }
+        let times = times.get_mut(WARM..).unwrap_or_default();
+        times.sort_unstable();
+        Ok(times.get(times.len() / 2).copied().unwrap_or(0))
     }
 
     /// Runs a few rows: the answer is odds and the same twice, and a row does not disturb the next.

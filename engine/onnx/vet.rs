@@ -79,6 +79,9 @@ pub enum Fault {
     /// The compiler said no.
     #[error("could not be compiled: {0}; check it with the exporter's own checker")]
     Compile(String),
+    /// The same answer whatever is asked.
+    #[error("answers {0} to every row; retrain, or say `says_base_rates_only: 1` in its metrics")]
+    Constant(String),
     /// The answer is no odds, or differs from run to run.
     #[error("answered {0}; the output must be probabilities (softmax last) and always the same")]
     Answer(String),
@@ -89,6 +92,8 @@ pub enum Fault {
 pub struct Vetted {
     /// Columns of the input.
     pub width: usize,
+    /// What the graph calls its input.
+    pub input: String,
     /// Which output holds the odds.
     pub output: usize,
     /// The first operator that only our own kernels take, if there is one.
@@ -184,7 +189,7 @@ pub fn vet(model: &pb::ModelProto, inputs: usize, limits: &Limits) -> Result<Vet
     check_flow(graph, constants, input)?;
     let only = graph.node.iter().find(|n| KERNELS_ONLY.contains(&n.op_type.as_str()));
     let kernels_only = only.map(|n| n.op_type.clone());
-    Ok(Vetted { width: inputs, output: check_outputs(graph)?, kernels_only })
+    Ok(Vetted { width: inputs, input: input.to_string(), output: check_outputs(graph)?, kernels_only })
 }
 
 fn check_versions(model: &pb::ModelProto) -> Result<(), Fault> {

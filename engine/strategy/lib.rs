@@ -2,18 +2,21 @@
 //!
 //! [`underlying`] is the door: one [`Underlying`] a symbol hears the market and what became of its proposals, and
 //! [`Said`] is what it answers. It chains the rooms behind: `indicators::Analysis` makes feature rows, [`panel`]
-//! asks ten plans, `forecast::Ensemble` combines them, [`exit`] looks after what is held ([`held`]), [`entry`] says
+//! asks ten plans, [`forecasts`] lets the ensembles combine them and follows what was said, [`exit`] looks after what is held ([`held`]), [`entry`] says
 //! which view to act on, and [`search`] turns a [`structures`] template and the [`chain`] into concrete legs.
 
 pub mod chain;
 pub mod entry;
 pub mod exit;
+pub mod forecasts;
 pub mod held;
 pub mod hours;
 pub mod marking;
 pub mod panel;
 pub mod said;
 pub mod search;
+pub mod shadows;
+pub mod signs;
 pub mod stages;
 pub mod structures;
 pub mod underlying;

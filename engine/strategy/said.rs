@@ -1,6 +1,7 @@
 //! What a symbol's core says.
 
-use forecast::notes::ForecastNote;
+use forecast::notes::{CombinedNote, DriftNote, ForecastNote};
+use forecast::{Prediction, Scored};
 use market::alert::AlertNote;
 use portfolio::Proposal;
 use portfolio::notes::MarkNote;
@@ -16,4 +17,12 @@ pub enum Said {
     Mark(MarkNote),
     /// Something a person should know.
     Alert(AlertNote),
+    /// A model's prediction as its bar closed, for the record.
+    Predicted(Prediction),
+    /// A prediction with what then happened, for the record.
+    Scored(Scored),
+    /// What an ensemble said as a bar closed, for the record.
+    Combined(CombinedNote),
+    /// A model's features or scores are no longer as they were.
+    Drift(DriftNote),
 }

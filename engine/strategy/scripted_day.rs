@@ -7,6 +7,7 @@ use crate::marking;
 use crate::search_test::{DAY, EXPIRY, SPOT, SPY, contracts, eleven, model_quote, settings as search};
 use crate::structures::tests::{calendar, shipped};
 use crate::{Blocked, Said, Settings, Underlying};
+use forecast::ensemble::Rule;
 use forecast::notes::ModelNote;
 use forecast::{Ensemble, Plan, PlanFault};
 use market::command::Command;
@@ -31,10 +32,16 @@ impl Plan for Parrot {
     }
 }
 
+fn parrot(timeframe: Timeframe) -> ModelNote {
+    let (name, version) = (Label::literal("parrot"), Label::literal("1"));
+    ModelNote { timeframe, name, version, digest: 7 }
+}
+
 fn settings() -> Settings {
     Settings {
         structures: shipped(),
         ensemble: Ensemble::shipped("full").expect("listed"),
+        particular: Vec::new(),
         entry: entry::Settings {
             confidence_min: 0.5,
             agreement_min: 0.6,
@@ -114,13 +121,7 @@ impl Script {
     fn install(&mut self, answer: Result<[f32; 3], PlanFault>) {
         let now = self.now;
         for timeframe in Timeframe::ALL {
-            let note = ModelNote {
-                timeframe,
-                name: Label::literal("parrot"),
-                version: Label::literal("1"),
-                digest: 0,
-            };
-            self.core().install(now, timeframe, Some(Box::new(Parrot(answer))), note);
+            self.core().install(now, timeframe, Some(Box::new(Parrot(answer))), parrot(timeframe));
         }
     }
 
@@ -202,7 +203,7 @@ impl Script {
         said.into_iter()
             .filter_map(|s| match s {
                 Said::Propose(p) => Some(p),
-                Said::Forecast(_) | Said::Mark(_) | Said::Alert(_) => None,
+                _ => None,
             })
             .collect()
     }
@@ -216,7 +217,7 @@ impl Script {
     fn alerts(&self) -> Vec<String> {
         let of = |s: &Said| match s {
             Said::Alert(a) => Some(format!("{}: {}", a.what, a.detail)),
-            Said::Propose(_) | Said::Forecast(_) | Said::Mark(_) => None,
+            _ => None,
         };
         self.out.iter().filter_map(of).collect()
     }
@@ -619,7 +620,7 @@ fn a_model_is_silent_while_its_row_lacks_values() {
 fn forecasts_are_told_as_bars_close_and_marks_in_time() {
     let mut s = Script::started(UP);
     s.core().no_entry_for_test(Timestamp::MAX);
-    let (mut notes, mut marks) = (Vec::new(), Vec::new());
+    let (mut notes, mut marks, mut together) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..600 {
         s.stock_trade(SPOT + f64::from(i % 3) / 100.0);
         s.later(SECOND);
@@ -627,7 +628,9 @@ fn forecasts_are_told_as_bars_close_and_marks_in_time() {
             match said {
                 Said::Forecast(n) => notes.push(n),
                 Said::Mark(m) => marks.push(m),
-                Said::Propose(_) | Said::Alert(_) => panic!("{said:?}"),
+                Said::Combined(note) => together.push(note),
+                // A parrot without papers does not say how it is judged.
+                _ => panic!("{said:?}"),
             }
         }
         if i == 0 {
@@ -639,6 +642,60 @@ fn forecasts_are_told_as_bars_close_and_marks_in_time() {
     assert_eq!((minutes, fives), (9, 1), "{notes:?}");
     assert!(notes.iter().all(|n| (n.odds.up - 0.7).abs() < 1e-6 && n.symbol == SPY));
     assert_eq!(marks.len(), 59, "one in ten seconds from the first quote on");
+    assert_eq!(together.len(), 9, "one as bars close, however many do");
+    let (last, full) = (together.last().expect("nine"), Label::literal("full"));
+    assert_eq!((last.ensemble, last.forecast.members, last.models), (full, 0x3ff, [7; 10]));
+}
+
+#[test]
+fn structures_follow_their_own_ensemble() {
+    // The year alone says up, all others say flat.
+    let mut s = Script::new();
+    let lone = Ensemble::new(
+        Label::literal("lone"),
+        std::array::from_fn(|at| f32::from(u8::from(at == 9))),
+        Rule::WeightedMean,
+        1.0,
+    );
+    let bull = Label::literal("bull_put_spread");
+    s.settings.particular = vec![Ensemble { structures: vec![bull], ..lone }];
+    s.start();
+    s.install(Ok(FLAT));
+    let (now, note) = (s.now, parrot(Timeframe::Year1));
+    s.core().install(now, Timeframe::Year1, Some(Box::new(Parrot(Ok(UP)))), note);
+    s.stock_quote(SPOT);
+    let together = s.out.iter().filter(|said| matches!(said, Said::Combined(_))).count();
+    assert_eq!(together, 2, "what stood behind the proposal is told with it");
+    let proposal = s.one_proposal();
+    let Purpose::Open { structure } = proposal.purpose else { panic!("{proposal:?}") };
+    assert_ne!(structure, bull, "the symbol's ensemble first, and for what follows no other");
+    assert!(proposal.confidence < 0.6);
+    // Without a view of its own the symbol's ensemble opens nothing, the lone one its structure.
+    s.settings.entry.confidence_min = 0.65;
+    s.start();
+    s.install(Ok(FLAT));
+    let (now, note) = (s.now, parrot(Timeframe::Year1));
+    s.core().install(now, Timeframe::Year1, Some(Box::new(Parrot(Ok(UP)))), note);
+    s.out.clear();
+    s.stock_quote(SPOT);
+    let proposal = s.one_proposal();
+    assert!(matches!(proposal.purpose, Purpose::Open { structure } if structure == bull), "{proposal:?}");
+    assert!((proposal.confidence - 0.7).abs() < 1e-6, "as sure as its own ensemble");
+    // The same ensemble for another symbol's structures, and for this symbol as a whole.
+    let lone = s.settings.particular.remove(0);
+    for (symbols, structures, others) in
+        [(vec!["QQQ"], vec![bull], 0), (vec!["SPY"], vec![bull], 1), (vec!["SPY"], vec![], 0)]
+    {
+        let symbols = symbols.into_iter().map(Symbol::literal).collect();
+        let is_own = structures.is_empty();
+        s.settings.particular = vec![Ensemble { symbols, structures, ..lone.clone() }];
+        s.start();
+        s.install(Ok(FLAT));
+        s.stock_quote(SPOT);
+        let core = s.core();
+        assert_eq!(core.forecasts().others().count(), others);
+        assert_eq!(core.forecast().map(|f| f.members), Some(if is_own { 1 << 9 } else { 0x3ff }));
+    }
 }
 
 #[test]

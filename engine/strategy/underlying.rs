@@ -4,16 +4,18 @@
 use crate::chain::Chain;
 use crate::entry::{self, Blocked};
 use crate::exit;
+use crate::forecasts::Forecasts;
 use crate::held::{Closing, Positions};
 use crate::hours::Hours;
 use crate::marking::{self, Marking};
 use crate::panel::Panel;
 use crate::said::Said;
 use crate::search::{self, Candidate, Finder, Shortfall};
+use crate::signs::signs;
 use crate::stages::{NoStages, Stage, StageClock};
-use crate::structures::{Structure, View};
-use forecast::notes::{ForecastNote, ModelNote};
-use forecast::{Ensemble, Forecast, Plan};
+use crate::structures::Structure;
+use forecast::notes::ModelNote;
+use forecast::{Ensemble, Forecast, Plan, Prediction, Scored};
 use indicators::{Analysis, Closed};
 use market::alert::{AlertNote, Severity};
 use market::command::Command;
@@ -34,6 +36,9 @@ pub struct Settings {
     pub structures: Vec<Structure>,
     /// How the models' odds become a forecast.
     pub ensemble: Ensemble,
+    /// Ensembles for some symbols or structures only. One without structures makes the forecast of its symbols; one with
+    /// structures makes that of these, on its symbols or on all when it names none.
+    pub particular: Vec<Ensemble>,
     /// When to open.
     pub entry: entry::Settings,
     /// When to close.
@@ -52,6 +57,48 @@ pub struct Settings {
     pub inference: bool,
 }
 
+impl Settings {
+    /// With what concerns that symbol only: its own ensemble, and those of structures on it.
+    #[must_use]
+    fn of(mut self, symbol: &Symbol) -> Self {
+        let is_own = |e: &Ensemble| e.structures.is_empty() && e.symbols.contains(symbol);
+        if let Some(own) = self.particular.iter().find(|e| is_own(e)) {
+            self.ensemble = own.clone();
+        }
+        let is_near = |e: &Ensemble| e.symbols.is_empty() || e.symbols.contains(symbol);
+        self.particular.retain(|e| !e.structures.is_empty() && is_near(e));
+        self
+    }
+}
+
+/// What an ensemble would have opened.
+struct Opinion<'a> {
+    /// The ensemble whose structures are meant; `None` for those that follow no particular one.
+    follows: Option<&'a Ensemble>,
+    views: entry::Views,
+    confidence: f32,
+}
+
+impl Opinion<'_> {
+    /// True when a structure of that name follows this opinion's ensemble.
+    fn is_about(&self, structure: &Label, settings: &Settings) -> bool {
+        match self.follows {
+            Some(ensemble) => ensemble.structures.contains(structure),
+            None => !settings.particular.iter().any(|e| e.structures.contains(structure)),
+        }
+    }
+}
+
+/// What the ensembles would have opened, the symbol's own first.
+fn opinions<'a>(settings: &'a Settings, forecasts: &'a Forecasts) -> impl Iterator<Item = Opinion<'a>> {
+    let own = (None, forecasts.main());
+    let others = settings.particular.iter().map(Some).zip(forecasts.others());
+    std::iter::once(own).chain(others).filter_map(|(follows, forecast)| {
+        let views = entry::views(forecast?, &settings.entry)?;
+        Some(Opinion { follows, views, confidence: forecast?.confidence })
+    })
+}
+
 /// What the operator allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
@@ -68,8 +115,7 @@ pub struct Underlying {
     run: RunId,
     settings: Settings,
     analysis: Analysis,
-    panel: Panel,
-    forecast: Option<Forecast>,
+    forecasts: Forecasts,
     chain: Chain,
     marking: Marking,
     /// The newest stock quote and when it was heard; `None` since the feed was lost.
@@ -96,16 +142,16 @@ impl Underlying {
     /// A core that has heard nothing. `run` is the number of this start of the program: proposal ids carry it, so
     /// that they are unique for ever.
     pub fn new(symbol: Symbol, run: impl Into<RunId>, settings: Settings) -> Self {
+        let settings = settings.of(&symbol);
         let search::Settings { rate, dividend_yield, .. } = settings.search;
         Self {
             symbol,
             run: run.into(),
+            forecasts: Forecasts::new(symbol, &settings.ensemble, &settings.particular),
             chain: Chain::with_curve(symbol, Curve { rate, dividend_yield }),
             marking: Marking::new(settings.marking),
             settings,
             analysis: Analysis::new(),
-            panel: Panel::default(),
-            forecast: None,
             spot: None,
             hours: Hours::UNKNOWN,
             feed_lost: false,
@@ -139,11 +185,15 @@ impl Underlying {
     }
     /// The models and what each said last.
     pub const fn panel(&self) -> &Panel {
-        &self.panel
+        self.forecasts.panel()
     }
-    /// What the ensemble said last.
-    pub const fn forecast(&self) -> Option<&Forecast> {
-        self.forecast.as_ref()
+    /// What the symbol's ensemble said last.
+    pub fn forecast(&self) -> Option<&Forecast> {
+        self.forecasts.main()
+    }
+    /// Models, ensembles and the predictions that wait for their outcome.
+    pub const fn forecasts(&self) -> &Forecasts {
+        &self.forecasts
     }
     /// What is held.
     pub const fn positions(&self) -> &Positions {
@@ -168,7 +218,33 @@ impl Underlying {
         plan: Option<Box<dyn Plan>>,
         note: ModelNote,
     ) {
-        self.panel.install(timeframe, plan, note);
+        self.forecasts.install(timeframe, plan, note);
+    }
+
+    /// Takes the model of a timeframe out of its place.
+    pub fn take_out(&mut self, timeframe: Timeframe) -> Option<(ModelNote, Box<dyn Plan>)> {
+        self.forecasts.take_out(timeframe)
+    }
+
+    /// A model is asked beside the incumbent from now on, at each close of its timeframe; answers its plan when there is
+    /// no room.
+    pub fn shadow(&mut self, note: ModelNote, plan: Box<dyn Plan>) -> Option<Box<dyn Plan>> {
+        self.forecasts.shadows_mut().add(note, plan)
+    }
+
+    /// A model is not asked beside the incumbent any more; answers its plan.
+    pub fn dismiss(&mut self, note: &ModelNote) -> Option<Box<dyn Plan>> {
+        self.forecasts.shadows_mut().remove(note)
+    }
+
+    /// A prediction of an earlier run whose outcome is still to come.
+    pub fn on_predicted(&mut self, prediction: &Prediction) {
+        self.forecasts.wait_again(prediction);
+    }
+
+    /// A scored prediction of an earlier run.
+    pub fn on_scored(&mut self, scored: &Scored) {
+        self.forecasts.learn_again(scored);
     }
 
     /// A word from a feed.
@@ -208,7 +284,7 @@ impl Underlying {
                 stages.stamp(Stage::Decision);
             }
             MarketEvent::Bar { symbol, timeframe, bar, updated } if *symbol == self.symbol => {
-                self.hear_bar(*timeframe, bar, *updated);
+                self.hear_bar(now, *timeframe, bar, *updated, out);
             }
             MarketEvent::Cancel(symbol, id, _) if *symbol == self.symbol => {
                 self.analysis.cancel(now, *id);
@@ -304,12 +380,14 @@ impl Underlying {
     pub fn wake(&mut self, now: Timestamp, out: &mut Vec<Said>) {
         self.hours_advance(now);
         let closed = self.analysis.advance(now);
-        self.tell_forecasts(now, closed, out);
-        if self.hours.session().is_some() {
-            self.marking.step_in_time(&mut self.chain, now);
+        self.forecasts.bars_closed(now, &self.analysis, closed, out);
+        if self.hours.session().is_some() && self.marking.step_in_time(&mut self.chain, now) {
+            let realised = self.analysis.realised_volatility();
+            self.analysis.on_chain(signs(&self.chain, self.marking.surface(), realised));
         }
         self.look_after_positions(now, out);
         self.mark_in_time(now, out);
+        self.forecasts.ask_shadows(out);
     }
 
     // ---- one tick ----
@@ -325,17 +403,25 @@ impl Underlying {
         }
     }
 
-    fn hear_bar(&mut self, timeframe: Timeframe, bar: &Bar, updated: bool) {
+    fn hear_bar(
+        &mut self,
+        now: Timestamp,
+        timeframe: Timeframe,
+        bar: &Bar,
+        updated: bool,
+        out: &mut Vec<Said>,
+    ) {
         if timeframe == Timeframe::Min1 && (updated || bar.repaired) {
             self.analysis.repair(bar);
         } else {
-            self.analysis.seed(timeframe, bar);
+            let closed = self.analysis.seed(timeframe, bar);
+            self.forecasts.past_closed(now, &self.analysis, closed, out);
         }
     }
 
     fn tick(&mut self, now: Timestamp, closed: Closed, out: &mut Vec<Said>, stages: &mut dyn StageClock) {
         stages.stamp(Stage::Indicators);
-        self.tell_forecasts(now, closed, out);
+        self.forecasts.bars_closed(now, &self.analysis, closed, out);
         self.infer(now, out);
         stages.stamp(Stage::Inference);
         if let Some(spot) = self.spot_mid()
@@ -347,13 +433,15 @@ impl Underlying {
         self.consider_entry(now, out);
         self.mark_in_time(now, out);
         stages.stamp(Stage::Decision);
+        self.forecasts.ask_shadows(out);
     }
 
     fn infer(&mut self, now: Timestamp, out: &mut Vec<Said>) {
         if !self.settings.inference {
             return;
         }
-        if let Some(failure) = self.panel.ask(&mut self.analysis, self.settings.missing_max) {
+        let told = self.forecasts.ask(now, &mut self.analysis, self.settings.missing_max);
+        if let Some(failure) = told.failure {
             let (what, severity) = if failure.given_up {
                 (Label::literal("model_given_up"), Severity::Critical)
             } else {
@@ -363,26 +451,12 @@ impl Underlying {
             let text = format_args!("{} {} {}: {}", note.timeframe, note.name, note.version, failure.fault);
             out.push(alert(now, severity, what, text));
         }
-        self.forecast = self.settings.ensemble.combine(self.panel.odds());
-    }
-
-    /// The last answers before the bars closed are the answers to the closed bars: nothing entered them since.
-    fn tell_forecasts(&self, now: Timestamp, closed: Closed, out: &mut Vec<Said>) {
-        if closed.is_empty() {
-            return;
-        }
-        let Some(forecast) = self.forecast else { return };
-        for timeframe in closed.timeframes() {
-            let odds = self.panel.odds()[timeframe.index()];
-            let (Some(odds), Some(bar)) = (odds, self.analysis.last_closed(timeframe)) else { continue };
-            out.push(Said::Forecast(ForecastNote {
-                symbol: self.symbol,
-                timeframe,
-                odds,
-                forecast,
-                spot: bar.close,
-                at: now,
-            }));
+        if let Some(note) = told.stranger {
+            let text = format_args!(
+                "{} {} {}: the row is unlike any it was taught",
+                note.timeframe, note.name, note.version
+            );
+            out.push(alert(now, Severity::Warning, Label::literal("model_out_of_range"), text));
         }
     }
 
@@ -486,53 +560,50 @@ impl Underlying {
         if self.fresh_spot(now).is_none() {
             return Some(Blocked::Spot);
         }
-        self.views().is_none().then_some(Blocked::Forecast)
-    }
-
-    fn views(&self) -> Option<entry::Views> {
-        entry::views(self.forecast.as_ref()?, &self.settings.entry)
+        opinions(&self.settings, &self.forecasts).next().is_none().then_some(Blocked::Forecast)
     }
 
     fn consider_entry(&mut self, now: Timestamp, out: &mut Vec<Said>) {
         if self.blocked(now).is_some() {
             return;
         }
-        let (Some(views), Some(spot)) = (self.views(), self.fresh_spot(now)) else { return };
+        let Some(spot) = self.fresh_spot(now) else { return };
         self.marking.make_ready(&mut self.chain, now);
-        let found = self.find(views, spot, now);
+        let found = self.find(spot, now);
         self.shortfall = found.as_ref().err().copied();
         match found {
-            Ok((structure, candidate)) => self.propose_entry(structure, candidate, spot, now, out),
+            Ok((structure, candidate, confidence)) => {
+                self.propose_entry(structure, candidate, confidence, spot, now, out);
+            }
             Err(_) => self.no_search_until = now + self.settings.entry.search_every_ns,
         }
     }
 
-    /// The first structure with a candidate, of the first view or else of the second.
-    fn find(
-        &mut self,
-        views: entry::Views,
-        spot: Price,
-        now: Timestamp,
-    ) -> Result<(Label, Candidate), Shortfall> {
+    /// The first structure with a candidate, and the confidence it follows: ensemble after ensemble, of each the first
+    /// view and then the second.
+    fn find(&mut self, spot: Price, now: Timestamp) -> Result<(Label, Candidate, f32), Shortfall> {
         let (settings, floor) = (&self.settings, self.settings.exit.days_min);
         let mut round = self.finder.begin(&self.chain, self.symbol, spot, now, floor, &settings.search);
-        let mut of_view = |view: View| {
-            let mut shortfall = Shortfall::NoExpiry;
-            for structure in settings.structures.iter().filter(|s| s.view == view) {
-                match round.candidate(structure) {
-                    Ok(candidate) => return Ok((structure.name, candidate)),
-                    Err(missing) => shortfall = shortfall.max(missing),
+        let mut shortfall = Shortfall::NoExpiry;
+        for opinion in opinions(settings, &self.forecasts) {
+            for view in [Some(opinion.views.first), opinion.views.second].into_iter().flatten() {
+                let follows = |s: &&Structure| s.view == view && opinion.is_about(&s.name, settings);
+                for structure in settings.structures.iter().filter(follows) {
+                    match round.candidate(structure) {
+                        Ok(candidate) => return Ok((structure.name, candidate, opinion.confidence)),
+                        Err(missing) => shortfall = shortfall.max(missing),
+                    }
                 }
             }
-            Err(shortfall)
-        };
-        of_view(views.first).or_else(|missing| views.second.map_or(Err(missing), of_view))
+        }
+        Err(shortfall)
     }
 
     fn propose_entry(
         &mut self,
         structure: Label,
         candidate: Candidate,
+        confidence: f32,
         spot: Price,
         now: Timestamp,
         out: &mut Vec<Said>,
@@ -540,6 +611,8 @@ impl Underlying {
         let Candidate { legs, mid, natural, max_loss, max_profit, margin } = candidate;
         let id = self.next_id();
         self.opening = Some(id);
+        // Which models stood behind it, to the version.
+        self.forecasts.tell_together(now, out);
         out.push(Said::Propose(Proposal {
             id,
             underlying: self.symbol,
@@ -551,7 +624,7 @@ impl Underlying {
             max_loss,
             max_profit,
             margin,
-            confidence: self.confidence(),
+            confidence,
             spot,
             at: now,
         }));
@@ -593,7 +666,7 @@ impl Underlying {
     }
 
     fn confidence(&self) -> f32 {
-        self.forecast.map_or(0.0, |forecast| forecast.confidence)
+        self.forecasts.main().map_or(0.0, |forecast| forecast.confidence)
     }
 
     fn mark_in_time(&mut self, now: Timestamp, out: &mut Vec<Said>) {

@@ -6,6 +6,7 @@ use crate::onnx_file;
 use crate::train::Fault;
 use forecast::manifest::{hex, sha256};
 use forecast::{Golden, GoldenRow, Manifest};
+use indicators::FEATURES;
 use indicators::features::Row;
 use std::path::{Path, PathBuf};
 
@@ -24,10 +25,10 @@ pub fn write(
         return Err(Fault::Exists(folder));
     }
     let notes = [("timeframe", manifest.timeframe.name()), ("provenance", &manifest.provenance)];
-    let model = onnx_file::write(&fitted.network, manifest.name.as_str(), &notes);
+    let model = onnx_file::write(&fitted.body, manifest.name.as_str(), &notes);
     manifest.sha256 = hex(&sha256(&model));
     let yaml = manifest.to_yaml().map_err(Fault::Manifest)?;
-    let golden = golden(fitted, rows).to_json(fitted.network.inputs).map_err(Fault::Golden)?;
+    let golden = golden(fitted, rows).to_json(FEATURES).map_err(Fault::Golden)?;
     let parent = out_dir.join(manifest.name.as_str());
     let half = parent.join(format!(".{}.half", manifest.version));
     let write = || {
@@ -43,7 +44,6 @@ pub fn write(
 
 /// Rows as the engine makes them, with what the model says behind its scaling.
 fn golden(fitted: &Fitted, rows: &[Row]) -> Golden {
-    let mut layer = vec![0.0; fitted.network.hidden];
-    let answer = |row: &Row| GoldenRow { features: row.to_vec(), odds: fitted.odds(row, &mut layer) };
+    let answer = |row: &Row| GoldenRow { features: row.to_vec(), odds: fitted.odds(row) };
     Golden { rows: rows.iter().map(answer).collect() }
 }

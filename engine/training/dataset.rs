@@ -25,8 +25,8 @@ pub struct Moment {
     pub at: Timestamp,
     /// Its session.
     pub date: Date,
-    /// Its close, dollars.
-    pub close: f64,
+    /// The bar.
+    pub bar: Bar,
     /// Average true range, dollars; absent while warming up.
     pub atr: Option<f64>,
     /// The feature row.
@@ -64,7 +64,7 @@ fn keep(analysis: &mut Analysis, closed: Closed, fed: Timeframe, keep: &mut dyn 
             Moment {
                 at: bar.start,
                 date: session_date(bar.start),
-                close: bar.close.dollars(),
+                bar,
                 atr: analysis.atr(timeframe).filter(|atr| *atr > 0.0),
                 row,
                 missing: analysis.missing_values(timeframe),

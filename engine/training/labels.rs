@@ -1,6 +1,13 @@
-//! What a price did after a moment: down, flat or up, by the move over the horizon in average true ranges.
+//! The class of every past moment, by the rule that also judges live forecasts ([`forecast::label`]), and how much
+//! each may teach.
+//!
+//! Labels of neighbouring bars are decided by the same later bars: ten examples of one rally are not ten pieces of
+//! evidence. An example's weight is the average uniqueness of the bars that decide it (Lopez de Prado, Advances in
+//! Financial Machine Learning, 2018, chapter 4): the mean over those bars of one over the labels that run through
+//! them, brought to a mean of one over all examples.
 
 use crate::dataset::{MISSING_MAX, Moment, Moments};
+use forecast::label::{Course, LabelRule};
 use indicators::features::{Missing, Row};
 use market::{Date, Timestamp};
 
@@ -11,7 +18,7 @@ pub struct Example {
     pub at: Timestamp,
     /// Its session.
     pub date: Date,
-    /// Start of the bar whose close decided the class: nothing before it may be learnt from this example in time.
+    /// Start of the bar that decided the class: nothing before its close may be learnt from this example in time.
     pub until: Timestamp,
     /// The feature row.
     pub row: Row,
@@ -19,81 +26,183 @@ pub struct Example {
     pub missing: Missing,
     /// 0 down, 1 flat, 2 up.
     pub class: usize,
-}
-
-/// How a move becomes a class.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rule {
-    /// Bars ahead.
-    pub horizon: usize,
-    /// Average true ranges beyond which a move is no longer flat, for this horizon.
-    pub threshold: f64,
-}
-
-impl Rule {
-    /// Thresholds grow with the root of the horizon, as moves do.
-    pub fn new(horizon_bars: u32, threshold_atr: f64) -> Self {
-        Self { horizon: horizon_bars as usize, threshold: threshold_atr * f64::from(horizon_bars).sqrt() }
-    }
-
-    /// The class of a move of `change` dollars at an average true range of `atr` dollars.
-    pub fn class(&self, change: f64, atr: f64) -> usize {
-        let moved = change / atr;
-        if moved < -self.threshold {
-            0
-        } else if moved > self.threshold {
-            2
-        } else {
-            1
-        }
-    }
+    /// How much it teaches; 1 on average.
+    pub weight: f32,
 }
 
 /// The examples of one timeframe, of all symbols together, in order of time.
-pub fn examples(moments: &Moments, rule: &Rule) -> Vec<Example> {
-    let mut found: Vec<Example> = moments.iter().flat_map(|series| of_series(series, rule)).collect();
+pub fn examples(moments: &Moments, rule: &LabelRule, horizon_bars: u32) -> Vec<Example> {
+    let mut found: Vec<Example> =
+        moments.iter().flat_map(|series| of_series(series, rule, horizon_bars)).collect();
+    // Stable, so that symbols stay in their order within a time.
     found.sort_by_key(|example| example.at);
+    let sum: f64 = found.iter().map(|example| f64::from(example.weight)).sum();
+    let mean = (sum / found.len().max(1) as f64) as f32;
+    if mean > 0.0 {
+        found.iter_mut().for_each(|example| example.weight /= mean);
+    }
     found
 }
 
-fn of_series<'a>(series: &'a [Moment], rule: &'a Rule) -> impl Iterator<Item = Example> + 'a {
-    series.iter().zip(series.iter().skip(rule.horizon)).filter_map(|(now, then)| {
-        let atr = now.atr.filter(|_| now.missing.of_market() <= MISSING_MAX)?;
-        Some(Example {
+fn of_series(series: &[Moment], rule: &LabelRule, horizon_bars: u32) -> Vec<Example> {
+    let mut found = Vec::new();
+    let mut spans = Vec::new();
+    for (place, now) in series.iter().enumerate() {
+        if now.missing.of_market() > MISSING_MAX {
+            continue;
+        }
+        let Some((class, end)) = outcome(series, place, rule, horizon_bars) else { continue };
+        spans.push((place + 1, end + 1));
+        found.push(Example {
             at: now.at,
             date: now.date,
-            until: then.at,
+            until: series[end].at,
             row: now.row,
             missing: now.missing,
-            class: rule.class(then.close - now.close, atr),
-        })
-    })
+            class,
+            weight: 1.0,
+        });
+    }
+    for (example, unique) in found.iter_mut().zip(uniqueness(&spans, series.len())) {
+        example.weight = unique;
+    }
+    found
+}
+
+/// The class of a moment and the place of the bar that decided it; `None` when that lies beyond the series, or the
+/// range is not known.
+fn outcome(series: &[Moment], place: usize, rule: &LabelRule, horizon_bars: u32) -> Option<(usize, usize)> {
+    let now = &series[place];
+    let mut course = Course::new(rule, horizon_bars, now.bar.close.dollars(), now.atr?)?;
+    let ahead = series.iter().enumerate().skip(place + 1).take(horizon_bars as usize);
+    ahead.into_iter().find_map(|(end, then)| course.follow(&then.bar).map(|class| (class as usize, end)))
+}
+
+/// Of each span of bars (from, and after its last) the mean over its bars of one over the spans that hold the bar.
+pub fn uniqueness(spans: &[(usize, usize)], bars: usize) -> Vec<f32> {
+    let mut running = vec![0i64; bars + 1];
+    for (from, to) in spans {
+        running[*from] += 1;
+        running[*to] -= 1;
+    }
+    // Sums of one over the number of labels that run, up to each bar: a mean is then one difference.
+    let mut sums = Vec::with_capacity(bars + 1);
+    let (mut now, mut sum) = (0, 0.0);
+    sums.push(sum);
+    for change in running.iter().take(bars) {
+        now += change;
+        sum += if now > 0 { 1.0 / now as f64 } else { 0.0 };
+        sums.push(sum);
+    }
+    let mean = |(from, to): &(usize, usize)| ((sums[*to] - sums[*from]) / (to - from).max(1) as f64) as f32;
+    spans.iter().map(mean).collect()
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use market::quote::Bar;
+    use market::{Money, Price};
+    use proptest::prelude::*;
 
-    fn moment(minute: i64, close: f64) -> Moment {
-        Moment {
-            at: Timestamp::from_seconds(60 * minute),
-            date: Date::from_days(0),
-            close,
-            atr: (minute > 0).then_some(1.0),
-            row: [0.0; indicators::FEATURES],
-            missing: if minute == 1 { Missing::ALL } else { Missing::NONE },
-        }
+    /// Bars of a minute that open where the last closed, with a range of one dollar.
+    pub(crate) fn walk(closes: &[f64]) -> Vec<Moment> {
+        let mut open = closes.first().copied().unwrap_or(0.0);
+        let made = closes.iter().enumerate().map(|(minute, close)| {
+            let price = |x: f64| Price::nearest(x).expect("in range");
+            let at = Timestamp::from_seconds(60 * minute as i64);
+            let bar = Bar {
+                start: at,
+                open: price(open),
+                high: price(open.max(*close)),
+                low: price(open.min(*close)),
+                close: price(*close),
+                volume: 1,
+                trades: 1,
+                turnover: Money::ZERO,
+                repaired: false,
+            };
+            open = *close;
+            Moment {
+                at,
+                date: Date::from_days(0),
+                bar,
+                atr: Some(1.0),
+                row: [minute as f32; indicators::FEATURES],
+                missing: Missing::NONE,
+            }
+        });
+        made.collect()
     }
+
+    const HORIZON: LabelRule = LabelRule::Horizon { threshold_atr: 0.5 };
+    const BARRIERS: LabelRule = LabelRule::TripleBarrier { up_atr: 0.5, down_atr: 0.5 };
 
     #[test]
     fn classes_come_from_the_move_over_the_horizon() {
-        let closes = [10.0, 10.0, 10.0, 11.0, 10.0, 10.1, 9.0];
-        let series: Vec<Moment> = closes.iter().enumerate().map(|(i, c)| moment(i as i64, *c)).collect();
-        let rule = Rule::new(1, 0.5);
-        let found = examples(&vec![series], &rule);
+        let mut series = walk(&[10.0, 10.0, 10.0, 11.0, 10.0, 10.1, 9.0]);
+        series[0].atr = None;
+        series[1].missing = Missing::ALL;
+        let found = examples(&vec![series], &HORIZON, 1);
         // The first has no range, the second too many unknown values, the last no future.
         assert_eq!(found.iter().map(|e| e.class).collect::<Vec<_>>(), [2, 0, 1, 0]);
-        assert!(found.iter().all(|e| e.until.since(e.at) == 60_000_000_000));
-        assert_eq!(Rule::new(4, 0.5).threshold, 1.0);
+        assert!(found.iter().all(|e| e.until.since(e.at) == 60_000_000_000 && e.weight == 1.0));
+    }
+
+    #[test]
+    fn a_barrier_ends_a_label_early_and_time_ends_it_late() {
+        // Four bars, barriers a dollar away.
+        let found = examples(&vec![walk(&[10.0, 10.5, 11.5, 11.0, 11.0, 11.0, 11.0])], &BARRIERS, 4);
+        let told: Vec<(usize, i64)> =
+            found.iter().map(|e| (e.class, e.until.since(e.at) / 60_000_000_000)).collect();
+        // Up by the second bar; a dollar is not beyond the barrier; then nothing until time is up.
+        assert_eq!(told, [(2, 2), (1, 4), (1, 4)]);
+    }
+
+    #[test]
+    fn uniqueness_is_the_textbook_one() {
+        // Bars 1-2, 2-4 and 4: alone, shared, shared, shared.
+        let weights = uniqueness(&[(0, 2), (1, 4), (3, 4)], 4);
+        assert_eq!(weights, [0.75, (0.5 + 1.0 + 0.5) / 3.0, 0.5]);
+        assert_eq!(uniqueness(&[], 3), Vec::<f32>::new());
+    }
+
+    proptest! {
+        /// Every bar that any label runs through is handed out once: weights times lengths sum to their number.
+        #[test]
+        fn bars_are_shared_out_once(spans in proptest::collection::vec((0usize..40, 1usize..9), 1..30)) {
+            let spans: Vec<(usize, usize)> = spans.into_iter().map(|(from, long)| (from, from + long)).collect();
+            let weights = uniqueness(&spans, 50);
+            let handed: f64 =
+                spans.iter().zip(&weights).map(|((from, to), w)| (to - from) as f64 * f64::from(*w)).sum();
+            let covered = (0..50).filter(|bar| spans.iter().any(|(from, to)| (from..to).contains(&bar))).count();
+            prop_assert!((handed - covered as f64).abs() < 1e-3, "{handed} of {covered}");
+            prop_assert!(weights.iter().all(|w| *w > 0.0 && *w <= 1.0));
+        }
+
+        /// What happens after a label is decided changes nothing about it.
+        #[test]
+        fn a_decided_label_does_not_know_the_future(
+            steps in proptest::collection::vec(-1.0f64..1.0, 8..60), cut in 1usize..60, shift in -5.0f64..5.0,
+            horizon in 1u32..6,
+        ) {
+            let walked = |shift_from: usize, by: f64| {
+                let mut price = 100.0;
+                let closes = steps.iter().enumerate().map(|(i, step)| {
+                    price += step;
+                    price + if i >= shift_from { by } else { 0.0 }
+                });
+                walk(&closes.collect::<Vec<_>>())
+            };
+            let cut = cut % steps.len();
+            let moved = Timestamp::from_seconds(60 * cut as i64);
+            for rule in [HORIZON, BARRIERS] {
+                let decided = |series: &[Moment]| -> Vec<(Timestamp, Timestamp, usize)> {
+                    let found = of_series(series, &rule, horizon).into_iter().filter(|e| e.until < moved);
+                    found.map(|e| (e.at, e.until, e.class)).collect()
+                };
+                prop_assert_eq!(decided(&walked(cut, 0.0)), decided(&walked(cut, shift)));
+            }
+        }
     }
 }

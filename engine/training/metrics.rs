@@ -1,5 +1,6 @@
 //! How good forecasts are, beside what the base rates alone would have scored.
 
+use crate::labels::Example;
 use crate::network::CLASSES;
 
 /// Probabilities are cut here before their logarithm is taken.
@@ -21,13 +22,13 @@ pub struct Scores {
 /// Scores pairs of odds and what happened (0 down, 1 flat, 2 up); `None` when there are none.
 pub fn score(pairs: impl Iterator<Item = ([f32; CLASSES], usize)>) -> Option<Scores> {
     let mut sum = Scores::default();
-    for (odds, class) in pairs {
-        let odds = odds.map(f64::from);
+    for (said, class) in pairs {
+        let odds = said.map(f64::from);
         let favourite = (0..CLASSES).fold(0, |best, c| if odds[c] > odds[best] { c } else { best });
         sum.count += 1;
         sum.accuracy += f64::from(u8::from(favourite == class));
         sum.log_loss -= odds[class].max(SMALLEST).ln();
-        sum.brier += (0..CLASSES).map(|c| (odds[c] - f64::from(u8::from(c == class))).powi(2)).sum::<f64>();
+        sum.brier += brier(&said, class);
     }
     let count = sum.count as f64;
     (sum.count > 0).then(|| Scores {
@@ -38,11 +39,26 @@ pub fn score(pairs: impl Iterator<Item = ([f32; CLASSES], usize)>) -> Option<Sco
     })
 }
 
-/// How often each class occurs, drawn toward a third each as if `PRIOR` more had been seen of every one.
-pub fn base_rates(classes: impl Iterator<Item = usize>) -> [f64; CLASSES] {
+/// The squared errors of one forecast summed over the classes, 0 to 2.
+pub fn brier(odds: &[f32; CLASSES], class: usize) -> f64 {
+    let error = |c: usize| f64::from(odds[c]) - f64::from(u8::from(c == class));
+    (0..CLASSES).map(|c| error(c).powi(2)).sum()
+}
+
+/// Scores to odds.
+pub fn softmax(mut scores: [f64; CLASSES]) -> [f64; CLASSES] {
+    let highest = scores.iter().copied().fold(f64::MIN, f64::max);
+    scores.iter_mut().for_each(|x| *x = (*x - highest).exp());
+    let sum: f64 = scores.iter().sum();
+    scores.map(|x| x / sum)
+}
+
+/// How often each class occurs by the weights of the examples, drawn toward a third each as if `PRIOR` more had been
+/// seen of every one.
+pub fn base_rates<'a>(examples: impl Iterator<Item = &'a Example>) -> [f64; CLASSES] {
     const PRIOR: f64 = 10.0;
     let mut counts = [PRIOR; CLASSES];
-    classes.for_each(|class| counts[class] += 1.0);
+    examples.for_each(|example| counts[example.class] += f64::from(example.weight));
     let sum: f64 = counts.iter().sum();
     counts.map(|count| count / sum)
 }

@@ -1,25 +1,30 @@
-//! The whole way, for all ten timeframes.
+//! The whole way of a timeframe, from examples to a bundle.
 
+use crate::baselines::{Baseline, baselines};
 use crate::bundle;
-use crate::dataset::{History, Moments, replay};
-use crate::folds::{Split, split};
-use crate::labels::{Example, Rule, examples};
-use crate::learner::{Fitted, fit};
-use crate::metrics::{self, Scores};
+use crate::dataset::{History, replay};
+use crate::explain::{permutation, reliability};
+use crate::folds::{Cuts, Fold, cut};
+use crate::labels::{Example, examples};
+use crate::learner::{Fitted, Learner, drawn, fit};
+use crate::metrics::{self, Scores, base_rates};
 use crate::network::CLASSES;
+use crate::report::{FoldReport, Report, TestReport, TimeframeReport};
+use crate::search::{Found, judged, search};
 use crate::settings::Settings;
+use crate::skill::{Judged, Skill, skill};
+use forecast::calibration::Method;
 use forecast::golden::GoldenFault;
 use forecast::manifest::{CLASSES as CLASS_NAMES, FORMAT, ManifestFault, Window};
-use forecast::{Manifest, Schema};
-use indicators::FEATURES;
+use forecast::{Calibration, Class, Manifest, Odds, Reference, Schema};
 use indicators::features::Row;
 use market::quote::Timeframe;
 use market::{Date, Label};
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rows of input and answer shipped with each model.
 pub const GOLDEN_ROWS: usize = 16;
@@ -52,53 +57,7 @@ pub enum Fault {
     Golden(GoldenFault),
 }
 
-/// What was trained.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Report {
-    /// One a timeframe, shortest first.
-    pub models: Vec<TimeframeReport>,
-}
-
-/// What became of one timeframe.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TimeframeReport {
-    /// The timeframe.
-    pub timeframe: Timeframe,
-    /// Where its model is.
-    pub folder: PathBuf,
-    /// Examples trained on, validated with, tested on.
-    pub rows: [usize; 3],
-    /// Passes after which the best weights stood; 0: it says the base rates.
-    pub epochs: u32,
-    /// Scores on the test rows, and of the base rates there; absent when there were none.
-    pub scores: Option<(Scores, Scores)>,
-}
-
-impl fmt::Display for Report {
-    /// A table a person can read.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<8}{:>8}{:>8}{:>8}{:>7}{:>10}{:>10}{:>10}{:>10}{:>8}",
-            "", "train", "valid", "test", "epochs", "log loss", "of base", "accuracy", "of base", "Brier"
-        )?;
-        for model in &self.models {
-            let [train, validation, test] = model.rows;
-            write!(f, "{:<8}{train:>8}{validation:>8}{test:>8}{:>7}", model.timeframe, model.epochs)?;
-            match &model.scores {
-                Some((own, base)) => writeln!(
-                    f,
-                    "{:>10.4}{:>10.4}{:>10.4}{:>10.4}{:>8.4}",
-                    own.log_loss, base.log_loss, own.accuracy, base.accuracy, own.brier
-                )?,
-                None => writeln!(f, "  not enough history to measure: says its base rates")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Trains the ten models and writes their folders under `out_dir`.
+/// Trains a model a timeframe and writes their folders under `out_dir`.
 ///
 /// # Errors
 /// When the settings are wrong, there is no history, or a folder cannot be written.
@@ -108,107 +67,291 @@ pub fn train(histories: &[History], settings: &Settings, out_dir: &Path) -> Resu
         return Err(Fault::Settings(faults));
     }
     let covered = coverage(histories).ok_or(Fault::NoHistory)?;
-    for timeframe in Timeframe::ALL {
-        let folder = out_dir.join(name(settings, timeframe).as_str()).join(settings.version.as_str());
+    for timeframe in &settings.timeframes {
+        let folder = out_dir.join(name(settings, *timeframe).as_str()).join(settings.version.as_str());
         if folder.exists() {
             return Err(Fault::Exists(folder));
         }
     }
     let moments = replay(histories);
-    let one =
-        |timeframe: Timeframe| train_one(timeframe, &moments[timeframe.index()], covered, settings, out_dir);
-    Ok(Report { models: Timeframe::ALL.into_iter().map(one).collect::<Result<_, _>>()? })
+    let one = |timeframe: &Timeframe| {
+        let horizon = settings.horizon_bars[timeframe.index()];
+        let examples = examples(&moments[timeframe.index()], &settings.label, horizon);
+        let (mut report, trained) = learn(*timeframe, &examples, settings);
+        if report.has_skill() || !settings.only_skilled {
+            report.folder = Some(write(&report, &trained, &examples, covered, settings, out_dir)?);
+        }
+        Ok(report)
+    };
+    Ok(Report { models: spread(&settings.timeframes, settings.threads, &one)? })
 }
 
-fn train_one(
-    timeframe: Timeframe,
-    moments: &Moments,
+/// One result a timeframe, in their order, worked at by some threads: each takes the next that nobody has.
+fn spread(
+    timeframes: &[Timeframe],
+    threads: usize,
+    one: &(dyn Fn(&Timeframe) -> Result<TimeframeReport, Fault> + Sync),
+) -> Result<Vec<TimeframeReport>, Fault> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            timeframes.get(place).map(|timeframe| (place, timeframe))
+        });
+        mine.map(|(place, timeframe)| (place, one(timeframe))).collect::<Vec<_>>()
+    };
+    let mut done = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..threads.clamp(1, timeframes.len().max(1))).map(|_| scope.spawn(work)).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        workers.into_iter().flat_map(join).collect::<Vec<(usize, Result<TimeframeReport, Fault>)>>()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What goes into a bundle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// The model.
+    pub fitted: Fitted,
+    /// What its odds are bent by before anybody sees them.
+    pub calibration: Option<Calibration>,
+}
+
+impl Trained {
+    /// What is said of a row in the end.
+    pub fn odds(&self, row: &Row) -> [f32; CLASSES] {
+        calibrated(self.calibration.as_ref(), self.fitted.odds(row))
+    }
+}
+
+fn calibrated(calibration: Option<&Calibration>, odds: [f32; CLASSES]) -> [f32; CLASSES] {
+    calibration.map_or(odds, |curve| curve.apply(Odds::from_row(odds)).row())
+}
+
+/// Searches on the folds, calibrates on what was said out of fold, fits the model, and measures it on the newest
+/// stretch, which nothing before has seen. `examples` are in order of time.
+pub fn learn(timeframe: Timeframe, examples: &[Example], settings: &Settings) -> (TimeframeReport, Trained) {
+    let horizon_bars = settings.horizon_bars[timeframe.index()];
+    let horizon = horizon_bars as usize;
+    let cuts = Cuts {
+        folds: settings.folds,
+        test_share: settings.test_share,
+        stop_share: settings.stop_share,
+        embargo_bars: horizon,
+    };
+    let folds = cut(examples, &cuts);
+    let found: Vec<Found> =
+        settings.learners.iter().map(|learner| search(&folds.walk, *learner, settings)).collect();
+    let tried = found.iter().flat_map(|found| found.tried.iter().cloned()).collect();
+    let best = found.into_iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
+    let (params, said) =
+        best.map_or((settings.start(Learner::Trees), vec![]), |best| (best.params, best.said));
+    let together: Vec<Judged> = said.iter().flatten().copied().collect();
+    let out_of_fold = skill(&together, horizon);
+    let last = &folds.last;
+    let trained = if out_of_fold.as_ref().is_some_and(Skill::is_proven) {
+        let fitted = fit(&last.train, &last.stop, &params, settings.bounds, settings.seed);
+        let calibration = calibration(&together).filter(|_| fitted.rounds > 0);
+        Trained { fitted, calibration }
+    } else {
+        // What did not hold on the folds is not learnt.
+        let fitted = Fitted::saying(base_rates(last.train.iter().copied()));
+        Trained { fitted, calibration: None }
+    };
+    let report = TimeframeReport {
+        timeframe,
+        horizon_bars,
+        folder: None,
+        params,
+        rows: rows(last),
+        rounds: trained.fitted.rounds,
+        base_rates: trained.fitted.base_rates,
+        tried,
+        folds: folds.walk.iter().zip(&said).map(|(fold, said)| of_fold(fold, said, horizon)).collect(),
+        out_of_fold,
+        calibration: calibration_name(trained.calibration.as_ref()),
+        test: of_test(last, &trained, settings.seed, horizon),
+    };
+    (report, trained)
+}
+
+fn rows(fold: &Fold<'_>) -> [usize; 3] {
+    [fold.train.len(), fold.stop.len(), fold.test.len()]
+}
+
+const fn calibration_name(calibration: Option<&Calibration>) -> &'static str {
+    match calibration {
+        None => "none",
+        Some(Calibration::Platt { .. }) => "Platt",
+        Some(Calibration::Isotonic { .. }) => "isotonic",
+    }
+}
+
+/// Scores of what was said and of the base rates.
+fn scores(said: &[Judged]) -> Option<(Scores, Scores)> {
+    let own = metrics::score(said.iter().map(|j| (j.odds, j.class)))?;
+    Some((own, metrics::score(said.iter().map(|j| (j.base, j.class)))?))
+}
+
+fn of_fold(fold: &Fold<'_>, said: &[Judged], horizon: usize) -> FoldReport {
+    FoldReport {
+        taught: fold.window(),
+        tested: fold.tested(),
+        rows: rows(fold),
+        scores: scores(said),
+        skill: skill(said, horizon),
+    }
+}
+
+fn of_test(last: &Fold<'_>, trained: &Trained, seed: u64, horizon: usize) -> Option<TestReport> {
+    let base = trained.fitted.base_rates;
+    let raw = judged(&last.test, base, |e| trained.fitted.odds(&e.row));
+    let bent = |odds| calibrated(trained.calibration.as_ref(), odds);
+    let own: Vec<Judged> = raw.iter().map(|j| Judged { odds: bent(j.odds), ..*j }).collect();
+    let naive = |baseline: &Baseline| {
+        let said = judged(&last.test, base, |e| baseline.odds(&e.row));
+        Some((baseline.name(), scores(&said)?.0, skill(&said, horizon)))
+    };
+    let pairs = |said: &[Judged]| said.iter().map(|j| (j.odds, j.class)).collect::<Vec<_>>();
+    let (before, after) = (pairs(&raw), pairs(&own));
+    let gained: f64 = trained.fitted.gains.iter().sum();
+    Some(TestReport {
+        tested: last.tested()?,
+        scores: scores(&own)?.0,
+        skill: skill(&own, horizon)?,
+        baselines: baselines(&last.train).iter().map(naive).collect::<Option<_>>()?,
+        reliability: std::array::from_fn(|class| [&before, &after].map(|pairs| reliability(pairs, class))),
+        gains: (gained > 0.0).then(|| trained.fitted.gains.map(|gain| gain / gained)),
+        permutation: permutation(&last.test, |row| trained.odds(row), seed),
+    })
+}
+
+/// Enough to see the shape of a curve in half of them.
+const ISOTONIC_MIN: usize = 2_000;
+/// Less log loss than this is no reason to bend anything.
+const CALIBRATION_GAIN_MIN: f64 = 1e-4;
+
+/// The curve that, fitted to the older half of what was said out of fold, made the newer half better by most; none when
+/// neither did. Then it is fitted to all.
+fn calibration(said: &[Judged]) -> Option<Calibration> {
+    const CLASS: [Class; CLASSES] = [Class::Down, Class::Flat, Class::Up];
+    let pairs: Vec<(Odds, Class)> = said.iter().map(|j| (Odds::from_row(j.odds), CLASS[j.class])).collect();
+    let (older, newer) = said.split_at(said.len() / 2);
+    let loss = |curve: Option<&Calibration>| {
+        let bent = newer.iter().map(|j| (calibrated(curve, j.odds), j.class));
+        metrics::score(bent).map(|scores| scores.log_loss)
+    };
+    let as_it_is = loss(None)?;
+    let methods = [(Method::Platt, 0), (Method::Isotonic, ISOTONIC_MIN)];
+    let tried = methods.into_iter().filter(|(_, least)| older.len() >= *least).filter_map(|(method, _)| {
+        let curve = Calibration::fit(method, &pairs[..older.len()])?;
+        Some((loss(Some(&curve))?, method))
+    });
+    let (_, method) =
+        tried.filter(|(now, _)| *now < as_it_is - CALIBRATION_GAIN_MIN).min_by(|a, b| a.0.total_cmp(&b.0))?;
+    Calibration::fit(method, &pairs)
+}
+
+fn write(
+    report: &TimeframeReport,
+    trained: &Trained,
+    examples: &[Example],
     covered: Window,
     settings: &Settings,
     out_dir: &Path,
-) -> Result<TimeframeReport, Fault> {
-    let rule = Rule::new(settings.horizon_bars[timeframe.index()], settings.threshold_atr);
-    let examples = examples(moments, &rule);
-    let split = split(&examples, settings.validation_share, settings.test_share, rule.horizon);
-    let fitted = fit(&split.train, &split.validation, settings);
-    let scores = scores(&fitted, &split.test);
-    let rows = [split.train.len(), split.validation.len(), split.test.len()];
+) -> Result<PathBuf, Fault> {
+    let cuts = Cuts {
+        folds: 0,
+        test_share: settings.test_share,
+        stop_share: settings.stop_share,
+        embargo_bars: report.horizon_bars as usize,
+    };
+    let last = cut(examples, &cuts).last;
+    let taught = last.train.iter().chain(&last.stop).map(|e| (e.row.as_slice(), e.missing));
     let manifest = Manifest {
         format: FORMAT,
-        name: name(settings, timeframe),
+        name: name(settings, report.timeframe),
         version: settings.version,
-        timeframe,
+        timeframe: report.timeframe,
         features: Schema::ours().features,
         schema: Schema::ours().digest,
         classes: CLASS_NAMES.map(String::from).to_vec(),
-        horizon_bars: settings.horizon_bars[timeframe.index()],
-        trained: split.window().map_or(covered, |(from, to)| Window { from, to }),
-        metrics: metrics(&rule, &fitted, rows, scores.as_ref()),
-        provenance: provenance(settings, &fitted, rows),
-        scaling: Some(fitted.scaling.clone()),
+        horizon_bars: report.horizon_bars,
+        trained: last.window().map_or(covered, |(from, to)| Window { from, to }),
+        metrics: metrics(report),
+        provenance: provenance(settings, report),
+        scaling: trained.fitted.scaling().cloned(),
+        label: Some(settings.label),
+        calibration: trained.calibration.clone(),
+        reference: Reference::fit(taught),
+        input: None,
         sha256: String::new(),
     };
-    let folder = bundle::write(out_dir, &fitted, manifest, &golden_rows(&split, settings.seed))?;
-    Ok(TimeframeReport { timeframe, folder, rows, epochs: fitted.epochs, scores })
+    bundle::write(out_dir, &trained.fitted, manifest, &golden_rows(&last, settings.seed))
 }
 
 fn name(settings: &Settings, timeframe: Timeframe) -> Label {
     Label::format(format_args!("{}-{timeframe}", settings.prefix))
 }
 
-/// Scores of the model and of its base rates on rows neither was fitted to.
-fn scores(fitted: &Fitted, test: &[&Example]) -> Option<(Scores, Scores)> {
-    let mut layer = vec![0.0; fitted.network.hidden];
-    let own = metrics::score(test.iter().map(|e| (fitted.odds(&e.row, &mut layer), e.class)))?;
-    let rates = fitted.base_rates.map(|rate| rate as f32);
-    Some((own, metrics::score(test.iter().map(|e| (rates, e.class)))?))
-}
-
-fn metrics(
-    rule: &Rule,
-    fitted: &Fitted,
-    rows: [usize; 3],
-    scores: Option<&(Scores, Scores)>,
-) -> BTreeMap<String, f64> {
-    let mut named = vec![
-        ("threshold_atr", rule.threshold),
-        ("rows_train", rows[0] as f64),
-        ("rows_validation", rows[1] as f64),
-        ("rows_test", rows[2] as f64),
-        ("epochs", f64::from(fitted.epochs)),
-        ("says_base_rates_only", f64::from(u8::from(fitted.epochs == 0))),
-    ];
-    named.extend(["base_rate_down", "base_rate_flat", "base_rate_up"].into_iter().zip(fitted.base_rates));
-    if let Some((own, base)) = scores {
-        named.extend([
-            ("accuracy", own.accuracy),
-            ("log_loss", own.log_loss),
-            ("brier", own.brier),
-            ("accuracy_of_base_rates", base.accuracy),
-            ("log_loss_of_base_rates", base.log_loss),
-            ("brier_of_base_rates", base.brier),
-        ]);
+fn metrics(report: &TimeframeReport) -> BTreeMap<String, f64> {
+    let mut named: Vec<(String, f64)> = Vec::new();
+    let mut add = |name: &str, value: f64| named.push((name.to_string(), value));
+    for (name, rows) in ["rows_train", "rows_stop", "rows_test"].into_iter().zip(report.rows) {
+        add(name, rows as f64);
+    }
+    add("rounds", f64::from(report.rounds));
+    add(Manifest::BASE_RATES_ONLY, f64::from(u8::from(report.rounds == 0)));
+    for (name, rate) in
+        ["base_rate_down", "base_rate_flat", "base_rate_up"].into_iter().zip(report.base_rates)
+    {
+        add(name, rate);
+    }
+    if let (Some(test), Some((own, base))) = (&report.test, report.scores()) {
+        add("accuracy", own.accuracy);
+        add("log_loss", own.log_loss);
+        add("brier", own.brier);
+        add("accuracy_of_base_rates", base.accuracy);
+        add("log_loss_of_base_rates", base.log_loss);
+        add("brier_of_base_rates", base.brier);
+        add("brier_skill", test.skill.value);
+        if let Some((low, high)) = test.skill.interval {
+            add("brier_skill_low", low);
+            add("brier_skill_high", high);
+        }
+    }
+    for (place, fold) in report.folds.iter().enumerate() {
+        if let Some(skill) = fold.skill {
+            add(&format!("brier_skill_of_fold_{}", place + 1), skill.value);
+        }
     }
     // Six decimals are more than is known.
-    named.into_iter().map(|(name, value)| (name.to_string(), (value * 1e6).round() / 1e6)).collect()
+    named.into_iter().map(|(name, value)| (name, (value * 1e6).round() / 1e6)).collect()
 }
 
-fn provenance(settings: &Settings, fitted: &Fitted, [train, validation, test]: [usize; 3]) -> String {
-    let learner = if fitted.epochs > 0 {
-        format!("one hidden layer of {}, Adam, early stop after {} passes", settings.hidden, fitted.epochs)
-    } else if train < settings.rows_min || validation == 0 {
-        format!(
-            "too little history to learn from ({train} rows, {validation} to validate): says the base rates"
-        )
+fn provenance(settings: &Settings, report: &TimeframeReport) -> String {
+    let [train, stop, test] = report.rows;
+    let learner = if report.rounds > 0 {
+        format!("{}, stopped after {} rounds", report.params, report.rounds)
+    } else if train < settings.bounds.rows_min || stop == 0 {
+        format!("too little history to learn from ({train} rows, {stop} to stop by): says the base rates")
     } else {
-        "nothing learnt that held on the validation rows: says the base rates".to_string()
+        "nothing learnt that held out of fold: says the base rates".to_string()
     };
     format!(
-        "{}; wingspread train {}, seed {}; {learner}; metrics from the newest {test} rows, after {train} for \
-         training and {validation} for stopping, purged and embargoed",
+        "{}; wingspread train {}, seed {}; {learner}; calibration {}; {} parameters tried on {} walk-forward folds; \
+         metrics from the newest {test} rows, which nothing was chosen by, purged and embargoed",
         settings.source.trim(),
         env!("CARGO_PKG_VERSION"),
         settings.seed,
+        report.calibration,
+        report.tried.len(),
+        report.folds.len(),
     )
 }
 
@@ -221,13 +364,13 @@ fn coverage(histories: &[History]) -> Option<Window> {
 }
 
 /// Rows spread over the newest examples; drawn where there are too few.
-fn golden_rows(split: &Split<'_>, seed: u64) -> Vec<Row> {
+fn golden_rows(split: &Fold<'_>, seed: u64) -> Vec<Row> {
     let source = if split.test.len() >= GOLDEN_ROWS { &split.test } else { &split.train };
     let step = (source.len() / GOLDEN_ROWS).max(1);
     let mut rows: Vec<Row> = source.iter().step_by(step).take(GOLDEN_ROWS).map(|e| e.row).collect();
     let mut chance = ChaCha8Rng::seed_from_u64(seed ^ CLASSES as u64);
     while rows.len() < GOLDEN_ROWS {
-        rows.push(std::array::from_fn::<f32, FEATURES, _>(|_| chance.random_range(-1.5..1.5)));
+        rows.push(drawn(&mut chance));
     }
     rows
 }
@@ -235,6 +378,9 @@ fn golden_rows(split: &Split<'_>, seed: u64) -> Vec<Row> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::learner::tests::{BOUNDS, NETWORK, TREES};
+    use forecast::LabelRule;
+    use indicators::FEATURES;
     use market::quote::Bar;
     use market::time::MINUTE;
     use market::{Money, Price, Symbol, session};
@@ -245,18 +391,19 @@ pub(crate) mod tests {
             prefix: Label::literal("test"),
             version: Label::literal("1.0.0"),
             seed: 7,
+            timeframes: Timeframe::ALL.to_vec(),
             horizon_bars: [5, 3, 2, 2, 2, 1, 5, 2, 1, 1],
-            threshold_atr: 0.27,
-            hidden: 16,
-            epochs_max: 4,
-            patience_epochs: 4,
-            batch_rows: 64,
-            learning_rate: 3e-3,
-            weight_decay: 1e-2,
+            label: LabelRule::Horizon { threshold_atr: 0.27 },
+            learners: vec![Learner::Network],
+            network: NETWORK,
+            trees: TREES,
+            trials: 1,
+            folds: 2,
             test_share: 0.2,
-            validation_share: 0.15,
-            rows_min: 300,
-            rows_max: 50_000,
+            stop_share: 0.15,
+            bounds: BOUNDS,
+            only_skilled: false,
+            threads: 2,
             source: "made up for a test: not the market".into(),
         }
     }
@@ -297,22 +444,26 @@ pub(crate) mod tests {
     fn ten_bundles_are_written_the_same_twice() {
         let histories = [swinging("AAA", 500, 4), swinging("BBB", 300, 3)];
         let (one, two) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
-        let report = train(&histories, &settings(), one.path()).expect("trains");
-        train(&histories, &settings(), two.path()).expect("trains again");
+        let settings = Settings { learners: vec![Learner::Network, Learner::Trees], ..settings() };
+        let report = train(&histories, &settings, one.path()).expect("trains");
+        // On another number of threads.
+        train(&histories, &Settings { threads: 1, ..settings }, two.path()).expect("trains again");
         assert_eq!(report.models.len(), Timeframe::COUNT);
         for model in &report.models {
-            let again = two.path().join(model.folder.strip_prefix(one.path()).expect("inside"));
+            let folder = model.folder.as_deref().expect("written");
+            let again = two.path().join(folder.strip_prefix(one.path()).expect("inside"));
             for file in ["model.onnx", "manifest.yaml", "golden.json"] {
                 let read = |folder: &Path| std::fs::read(folder.join(file)).expect("written");
-                assert!(read(&model.folder) == read(&again), "{} {file}", model.timeframe);
+                assert!(read(folder) == read(&again), "{} {file}", model.timeframe);
             }
-            check_bundle(&model.folder, model.timeframe);
+            check_bundle(folder, model.timeframe);
         }
         let minute = &report.models[0];
-        let (own, base) = minute.scores.expect("enough minutes");
+        let (own, base) = minute.scores().expect("enough minutes");
         assert!(own.log_loss < 0.8 * base.log_loss, "a swing can be learnt: {report}");
         let year = &report.models[9];
-        assert_eq!((year.epochs, year.rows, year.scores), (0, [0; 3], None), "{report}");
+        assert_eq!((year.rounds, year.rows, year.scores()), (0, [0; 3], None), "{report}");
+        assert!(minute.has_skill() && !year.has_skill(), "{report}");
     }
 
     fn check_bundle(folder: &Path, timeframe: Timeframe) {
@@ -331,7 +482,7 @@ pub(crate) mod tests {
     #[test]
     fn wrong_settings_empty_history_and_taken_folders_are_refused() {
         let folder = tempfile::tempdir().expect("dir");
-        let bad = Settings { test_share: 0.0, hidden: 0, source: " ".into(), ..settings() };
+        let bad = Settings { test_share: 0.0, trials: 0, source: " ".into(), ..settings() };
         let fault = train(&[], &bad, folder.path()).expect_err("three faults").to_string();
         assert_eq!(fault.lines().count(), 3, "{fault}");
         assert!(matches!(train(&[], &settings(), folder.path()), Err(Fault::NoHistory)));

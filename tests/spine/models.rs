@@ -8,11 +8,16 @@ fn a_model_dropped_into_the_folder_is_picked_up_and_a_bad_one_is_refused() {
     let office = Office::open();
     let models = office.path("models");
     copy_folder(&shipped_models(), &models);
-    office.set("models", "folder", &models.display().to_string());
+    office.set("models", "folder", &format!("{}\n  settle: 1s", models.display()));
     let mut engine = office.engine();
     engine.until("the shipped models", |e| e.said().contains("model   sim-1min 2 for 1min").then_some(()));
 
     drop_in(&models, "sim-1min", "2", "3", |_| {});
+    engine.until("the dropped model beside the old one", |e| {
+        e.said().contains("shelf   sim-1min/3 (1min) shadows the incumbent").then_some(())
+    });
+    let said = office.run(&["models", "promote", "sim-1min/3"]).well();
+    assert!(said.contains("is promoted by the operator"), "{said}");
     engine.until("the dropped model in the seats", |e| {
         e.said().contains("model   sim-1min 3 for 1min").then_some(())
     });
@@ -26,6 +31,9 @@ fn a_model_dropped_into_the_folder_is_picked_up_and_a_bad_one_is_refused() {
         said.lines().find(|line| line.contains("model_refused")).map(str::to_string)
     });
     assert!(told.contains("sim-5min/3"), "{told}");
+
+    let note = std::fs::read_to_string(models.join(".quarantine/sim-5min/3-1/refused.txt")).expect("a note");
+    assert!(note.contains("SHA-256") && note.contains("copy both again"), "{note}");
 
     let before = quotes(&office);
     engine.until("the engine to go on", |_| (quotes(&office) > before).then_some(()));

@@ -66,7 +66,7 @@ fn wrong_keys_are_told_as_such() {
     drop(venue);
 }
 
-fn start_venue(office: &Office, port: &str) -> (Running, String) {
+pub fn start_venue(office: &Office, port: &str) -> (Running, String) {
     let state = office.path("venue.state").display().to_string();
     let mut venue =
         Running::start(office.program(&["venue", "--port", port, "--speed", "60", "--state", &state]));
@@ -79,7 +79,7 @@ fn start_venue(office: &Office, port: &str) -> (Running, String) {
 }
 
 /// Points the settings at a venue on this machine.
-fn point_at(office: &Office, port: &str) {
+pub fn point_at(office: &Office, port: &str) {
     office.set("", "endpoint", "custom");
     let mut text = std::fs::read_to_string(office.path("wingspread.yaml")).expect("settings");
     text.push_str(&format!(
@@ -90,7 +90,7 @@ fn point_at(office: &Office, port: &str) {
     std::fs::write(office.path("wingspread.yaml"), text).expect("settings written");
 }
 
-fn paper(office: &Office) -> std::process::Command {
+pub fn paper(office: &Office) -> std::process::Command {
     let mut program = office.program(&["paper"]);
     program.env("APCA_API_KEY_ID", "SIMKEY").env("APCA_API_SECRET_KEY", "SIMSECRET");
     program.env("WINGSPREAD_VENUE_SPEED", "60");

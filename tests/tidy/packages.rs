@@ -47,7 +47,8 @@ const MAY_USE: [(&str, &[&str]); 22] = [
 ];
 
 /// Libraries that only these packages may use.
-const ONLY: [(&str, &[&str]); 9] = [
+const ONLY: [(&str, &[&str]); 10] = [
+    ("landlock", &["wingspread"]),
     ("tract-onnx", &["onnx"]),
     ("heed", &["journal"]),
     ("memmap2", &["journal"]),

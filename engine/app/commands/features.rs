@@ -12,6 +12,10 @@ use market::time::MINUTE;
 use market::{Symbol, Timestamp};
 use std::process::ExitCode;
 
+/// Notes in the file: the digest of the feature schema, and the name of the first feature's column; `missing` and `atr`
+/// (average true range in dollars: labels are measured in it) come after the last.
+const SCHEMA_NOTE: &str = "wingspread.schema";
+const FIRST_NOTE: &str = "wingspread.first_feature";
 /// The columns before the features.
 const BAR: [(&str, Kind); 12] = [
     ("time", Kind::Time),
@@ -41,9 +45,11 @@ pub fn run(args: &cli::Features) -> anyhow::Result<ExitCode> {
     let columns: Vec<(&str, Kind)> = BAR
         .into_iter()
         .chain(NAMES.map(|name| (name, Kind::Maybe)))
-        .chain([("missing", Kind::Small)])
+        .chain([("missing", Kind::Small), ("atr", Kind::Maybe)])
         .collect();
-    let mut table = Table::create(&args.out, &columns)?;
+    // What a trainer writes into its manifests, so that the engine knows what its model reads.
+    let notes = [(SCHEMA_NOTE, &*forecast::Schema::ours().digest), (FIRST_NOTE, NAMES[0])];
+    let mut table = Table::create(&args.out, &columns, &notes)?;
     let rows = Rows { timeframes, every_tick: args.every_tick };
     let (events, counts) = walk(&recording, rows, &mut table)?;
     if table.rows() == 0 {
@@ -117,7 +123,8 @@ fn values<'a>(symbol: &'a Symbol, seen: &'a Seen<'a>) -> impl Iterator<Item = Va
     ];
     let features = seen.row.iter().enumerate();
     let features = features.map(|(at, value)| Value::Maybe((!seen.missing.has(at)).then_some(*value)));
-    head.into_iter().chain(features).chain([Value::Small(seen.missing.count())])
+    let atr = Value::Maybe(seen.atr.map(|atr| atr as f32));
+    head.into_iter().chain(features).chain([Value::Small(seen.missing.count()), atr])
 }
 
 /// What was done, for people.

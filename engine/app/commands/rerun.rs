@@ -7,9 +7,11 @@ use crate::settings::Settings;
 use crate::{cli, run, seats};
 use anyhow::{Context, ensure};
 use backtest::rerun::{self, Rerun};
+use desk::ShelfSeat;
 use desk::letter::{Address, Envelope, Letter};
 use desk::seat::{ExecutionSeat, Outbox, RiskSeat, Seat, UnderlyingSeat};
 use forecast::notes::ModelNote;
+use forecast::shelf::notes::ShelfLetter;
 use journal::store::Entry;
 use journal::{Body, Fault, Kind, Reader, Record, Recovered, RunEvent, RunNote};
 use market::alert::{AlertNote, Severity};
@@ -210,6 +212,7 @@ struct Fresh<'a> {
     symbols: BTreeMap<Symbol, UnderlyingSeat>,
     risk: RiskSeat,
     execution: ExecutionSeat,
+    models: ShelfSeat,
     shelf: Shelf,
     out: Outbox,
     missing: BTreeSet<String>,
@@ -227,6 +230,7 @@ impl<'a> Fresh<'a> {
             symbols: BTreeMap::new(),
             risk: seats::risk(settings),
             execution: seats::execution(settings, RunId::default()),
+            models: seats::shelf(settings),
             shelf: Shelf {
                 folder: settings.models.folder.clone(),
                 limits: settings.models.limits(),
@@ -241,9 +245,7 @@ impl<'a> Fresh<'a> {
 
     fn offer(&mut self, symbol: Symbol, note: &ModelNote) {
         match self.shelf.plan(note) {
-            Ok(plan) => {
-                seat_of(&mut self.symbols, self.settings, symbol, self.run).offer(note.timeframe, plan)
-            }
+            Ok(plan) => seat_of(&mut self.symbols, self.settings, symbol, self.run).offer(note, plan),
             Err(why) => {
                 self.missing.insert(why);
             }
@@ -292,11 +294,16 @@ impl rerun::Seats for Fresh<'_> {
             Ok(restored) => (self.risk, self.execution) = (restored.risk, restored.execution),
             Err(fault) => self.failed = self.failed.take().or(Some(fault)),
         }
+        match live::recover::restore_shelf(&recovered, seats::shelf(self.settings)) {
+            Ok(models) => self.models = models,
+            Err(fault) => self.failed = self.failed.take().or(Some(fault)),
+        }
     }
 
     fn hear(&mut self, now: Timestamp, letter: &Envelope, out: &mut Vec<Envelope>) {
         self.market += u64::from(matches!(letter.letter, Letter::Market(_)));
-        if let (Address::Underlying(symbol), Letter::Model(note)) = (letter.to, &letter.letter)
+        if let (Address::Underlying(symbol), Letter::Model(note) | Letter::Shelf(ShelfLetter::Shadow(note))) =
+            (letter.to, &letter.letter)
             && !note.name.is_empty()
         {
             self.offer(symbol, note);
@@ -305,6 +312,7 @@ impl rerun::Seats for Fresh<'_> {
             Address::Underlying(symbol) => seat_of(&mut self.symbols, self.settings, symbol, self.run),
             Address::Risk => &mut self.risk,
             Address::Execution => &mut self.execution,
+            Address::Shelf => &mut self.models,
             Address::Venue | Address::Record | Address::Operator => return,
         };
         let said = &mut self.out;
@@ -321,17 +329,19 @@ impl rerun::Seats for Fresh<'_> {
 struct Shelf {
     folder: PathBuf,
     limits: onnx::Limits,
-    compiled: BTreeMap<u64, onnx::Compiled>,
+    compiled: BTreeMap<(Label, Label, u64), onnx::Compiled>,
 }
 
 impl Shelf {
     /// A plan of the very model that was announced, or why not, for people.
     fn plan(&mut self, note: &ModelNote) -> Result<Box<dyn forecast::Plan>, String> {
-        if !self.compiled.contains_key(&note.digest) {
+        // Two versions may hold the same file with other papers.
+        let key = (note.name, note.version, note.digest);
+        if !self.compiled.contains_key(&key) {
             let compiled = load(&self.folder, &self.limits, note)?;
-            self.compiled.insert(note.digest, compiled);
+            self.compiled.insert(key, compiled);
         }
-        self.compiled.get(&note.digest).map(onnx::Compiled::spawn).ok_or_else(|| "no model".to_string())
+        self.compiled.get(&key).map(onnx::Compiled::spawn).ok_or_else(|| "no model".to_string())
     }
 }
 

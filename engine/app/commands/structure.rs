@@ -3,7 +3,7 @@
 mod look;
 mod picture;
 pub(super) mod source;
-mod words;
+pub(super) mod words;
 
 use crate::settings::{Settings, nearest};
 use crate::{cli, run};
@@ -27,10 +27,7 @@ pub fn run(args: &cli::Structure, options: &cli::Run) -> anyhow::Result<ExitCode
     };
     let symbol = super::features::parse_symbol(symbol)?;
     let scene = match &args.data {
-        Some(file) => {
-            let when = source::When { day: args.day.as_deref(), at: args.at.as_deref() };
-            source::recorded(file, symbol, &when, &settings)?
-        }
+        Some(file) => source::recorded(file, symbol, &args.into(), &settings)?,
         None => source::live(symbol, options, &settings)?,
     };
     let seen = look::at(structure, &scene, args);
@@ -66,4 +63,4 @@ fn named<'s>(name: &str, settings: &'s Settings) -> anyhow::Result<&'s Structure
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

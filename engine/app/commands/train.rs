@@ -1,113 +1,208 @@
-//! `wingspread train`: ten models from simulated history, and an honest table of what they are worth.
-//!
-//! The bars come from markets of the simulated exchange with seeds of their own, never the one that is traded: past
-//! bars as the venue serves them, then sessions lived tick by tick and made into bars by the engine's own
-//! `indicators`. All markets share their dates, so one cut in time cuts them all.
+//! `wingspread train`: models from simulated history, from recorded data or from the engine's own record, and an
+//! honest account of what they are worth.
 
+mod page;
+mod recorded;
+mod simulated;
+
+use crate::settings::Settings;
 use crate::{cli, run};
 use anyhow::{Context, bail, ensure};
-use exchange::market_model::{self, MarketModel, gather};
-use indicators::Analysis;
-use market::quote::{Bar, MarketEvent, Timeframe};
-use market::session::Session;
-use market::time::MINUTE;
-use market::{Instrument, Label, Symbol, session};
+use forecast::LabelRule;
+use market::quote::Timeframe;
+use market::{Label, Symbol};
 use std::path::Path;
 use std::process::ExitCode;
-use training::History;
+use training::learner::{Bounds, Learner};
+use training::{History, boosting, descent};
 
-/// Simulated markets: enough that the longest timeframes have rows, few enough for a coffee.
-const WORLDS: usize = 8;
-/// Sessions of minutes that a simulated market is born with.
-const BORN_WITH: u32 = 20;
-/// Most sessions: half a gigabyte of rows for nine symbols.
-const SESSIONS_MAX: u32 = 250;
-/// Models are called `sim-1min` to `sim-1year`: their name says where they come from.
-const PREFIX: &str = "sim";
-/// Seeds that tests and examples use start low; trained markets stay above.
-const SEEDS_FROM: u64 = 1_000_000;
+/// A move beyond this is up or down, for labels by the horizon: in average true ranges times the root of the bars.
+const THRESHOLD_ATR: f64 = 0.27;
+/// How far away barriers stand, in the same measure: touched by about a third of the labels each.
+const BARRIERS_ATR: f64 = 0.45;
+
+/// Where the bars come from, in words for people and for manifests.
+struct Source {
+    histories: Vec<History>,
+    /// What the manifests say.
+    words: String,
+    /// What skill in this data says of the real market.
+    caveat: &'static str,
+}
 
 /// Trains and writes the bundles.
 ///
 /// # Errors
-/// Settings with faults, a version that is there already, a folder that cannot be written.
+/// Settings with faults, data that cannot be read, a version that is there already, a folder that cannot be written.
 pub fn run(args: &cli::Train, options: &cli::Run) -> anyhow::Result<ExitCode> {
-    let settings = run::settings(options)?;
-    ensure!(
-        (1..=SESSIONS_MAX).contains(&args.sessions),
-        "--sessions {}: give 1 to {SESSIONS_MAX}; below 30 the four-hour model has too little to learn from",
-        args.sessions
-    );
-    let training = training_settings(args, &settings.symbols)?;
-    refuse_existing(&args.out, &training)?;
-    let lived = args.sessions.saturating_sub(BORN_WITH);
-    let first = first_session(settings.venue.first_session, lived)?;
-    let market = market_model::Settings {
-        seed: 0,
-        symbols: settings.symbols.clone(),
-        first_session: first.date,
-        stock_quotes_per_second: settings.venue.stock_quotes_per_second,
-        stock_trades_per_second: settings.venue.stock_trades_per_second,
-        option_checks_per_second: settings.venue.option_checks_per_second,
-        option_quote_age_max_seconds: settings.venue.option_quote_age_max_seconds,
-    };
-    let seeds = world_seeds(args.seed, WORLDS, settings.venue.seed);
+    yield_to_others(args)?;
+    // Looked at before anything is read, so that nobody waits for a refusal.
+    let told = training_settings(args, "not read yet")?;
+    refuse_existing(&args.out, &told)?;
+    let source = source(args, options)?;
+    let told = training_settings(args, &source.words)?;
+    let bars: usize = source.histories.iter().map(|h| h.days.len() + h.minutes.len()).sum();
     println!(
-        "Simulating {WORLDS} markets of {} symbols: ten years of days and {} sessions of minutes each.",
-        settings.symbols.len(),
-        args.sessions
+        "Training on {} histories, {bars} bars: {} models, {} parameters each on {} folds.",
+        source.histories.len(),
+        told.timeframes.len(),
+        told.trials * told.learners.len(),
+        told.folds
     );
-    let histories = simulate(&market, &seeds, first, args.sessions)?;
-    println!("Training ten models on {} histories; this takes a few minutes.", histories.len());
-    let report = training::train(&histories, &training, &args.out)?;
-    println!("\n{report}\n{}", explain(&report));
-    println!(
-        "Written to {}: version {} of {PREFIX}-1min to {PREFIX}-1year.",
-        args.out.display(),
-        args.version
-    );
+    let report = training::train(&source.histories, &told, &args.out)?;
+    println!("\n{report}\n{}", explain(&report, source.caveat));
+    if let Some(file) = &args.report {
+        let page = page::page(&report, &source.words).context("the report's pictures")?;
+        std::fs::write(file, page).with_context(|| format!("{}: cannot be written", file.display()))?;
+        println!("Report: {}", file.display());
+    }
+    println!("{}", written(&report, &args.out));
     Ok(ExitCode::SUCCESS)
 }
 
-fn training_settings(args: &cli::Train, symbols: &[Symbol]) -> anyhow::Result<training::Settings> {
-    let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
-    let version: Label = args
-        .version
-        .parse()
-        .with_context(|| format!("--version `{}`: give a short one such as 2 or 1.1", args.version))?;
-    ensure!(
-        !args.version.starts_with('.') && !args.version.contains(['/', '\\']),
-        "--version `{}` becomes a folder's name: give a plain one such as 2 or 1.1",
-        args.version
-    );
-    Ok(training::Settings {
-        prefix: Label::literal(PREFIX),
-        version,
-        seed: args.seed,
-        horizon_bars: [15, 6, 4, 4, 3, 2, 5, 2, 1, 1],
-        threshold_atr: 0.27,
-        hidden: 32,
-        epochs_max: 30,
-        patience_epochs: 5,
-        batch_rows: 128,
-        learning_rate: 5e-4,
-        weight_decay: 1e-2,
-        test_share: 0.2,
-        validation_share: 0.15,
-        rows_min: 400,
-        rows_max: 400_000,
-        source: format!(
-            "simulated market, not the real one: {WORLDS} markets derived from seed {}, {}, {} sessions of minutes each",
-            args.seed,
-            names.join(" "),
-            args.sessions
-        ),
-    })
+/// What the child of a running engine is started with: it takes what others leave, no more memory than it may, and does
+/// not outlive its parent.
+fn yield_to_others(args: &cli::Train) -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+    if let Some(most) = args.memory_max {
+        // Memory of its own: the mapped journal is only read and counts for nobody.
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        setrlimit(Resource::Data, limit).context("--memory-max cannot be set")?;
+    }
+    if args.background {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+            .context("--background cannot follow its parent")?;
+        // A priority higher than wished for is no harm.
+        let _ = rustix::process::nice(19);
+    }
+    Ok(())
 }
 
-/// Looked at before the simulation, so that nobody waits for a refusal.
+fn source(args: &cli::Train, options: &cli::Run) -> anyhow::Result<Source> {
+    let from =
+        args.from.unwrap_or(if args.data.is_empty() { cli::From::Simulated } else { cli::From::Files });
+    let needs_data = from == cli::From::Files;
+    ensure!(
+        needs_data != args.data.is_empty(),
+        "--data names the files of --from files, and of nothing else"
+    );
+    match from {
+        cli::From::Simulated => {
+            let settings = run::settings(options)?;
+            println!(
+                "Simulating {} markets of {} symbols: ten years of days and {} sessions of minutes each.",
+                simulated::WORLDS,
+                settings.symbols.len(),
+                args.sessions
+            );
+            let histories = simulated::histories(&settings, args.seed, args.sessions)?;
+            let caveat = "This is skill in a simulated market. It says nothing about the real one: do not trade real money \
+                          with it.";
+            Ok(Source { histories, words: simulated_words(args, &settings), caveat })
+        }
+        cli::From::Files => {
+            let symbol = args.symbol.as_deref().map(super::features::parse_symbol).transpose()?;
+            let histories = recorded::files(&args.data, symbol)?;
+            let words = format!("recorded data: {}", recorded::words(&histories));
+            Ok(Source { histories, words, caveat: CAVEAT })
+        }
+        cli::From::Journal => {
+            let folder = super::folder(options)?;
+            let histories = recorded::journal(&folder)?;
+            let words = format!("the engine's own record: {}", recorded::words(&histories));
+            Ok(Source { histories, words, caveat: CAVEAT })
+        }
+    }
+}
+
+/// What skill on a test of the past is not.
+const CAVEAT: &str =
+    "This is skill on the newest part of the past. Costs are not in it, and the next months may differ.";
+
+fn simulated_words(args: &cli::Train, settings: &Settings) -> String {
+    let names: Vec<&str> = settings.symbols.iter().map(Symbol::as_str).collect();
+    format!(
+        "simulated market, not the real one: {} markets derived from seed {}, {}, {} sessions of minutes each",
+        simulated::WORLDS,
+        args.seed,
+        names.join(" "),
+        args.sessions
+    )
+}
+
+fn training_settings(args: &cli::Train, source: &str) -> anyhow::Result<training::Settings> {
+    let is_simulated = args.from.is_none_or(|from| from == cli::From::Simulated) && args.data.is_empty();
+    let prefix = args.prefix.as_deref().unwrap_or(if is_simulated { "sim" } else { "own" });
+    let timeframes = if args.timeframe.is_empty() { Timeframe::ALL.to_vec() } else { args.timeframe.clone() };
+    let (up_atr, down_atr) = (BARRIERS_ATR, BARRIERS_ATR);
+    let told = training::Settings {
+        prefix: folder_name("--prefix", prefix)?,
+        version: folder_name("--version", &args.version)?,
+        seed: args.seed,
+        timeframes,
+        horizon_bars: [15, 6, 4, 4, 3, 2, 5, 2, 1, 1],
+        label: match args.label {
+            cli::LabelKind::Horizon => LabelRule::Horizon { threshold_atr: THRESHOLD_ATR },
+            cli::LabelKind::Barriers => LabelRule::TripleBarrier { up_atr, down_atr },
+        },
+        learners: match args.learner {
+            cli::LearnerKind::Network => vec![Learner::Network],
+            cli::LearnerKind::Trees => vec![Learner::Trees],
+            cli::LearnerKind::Both => vec![Learner::Network, Learner::Trees],
+        },
+        network: NETWORK,
+        trees: TREES,
+        trials: args.trials,
+        folds: args.folds,
+        test_share: 0.2,
+        stop_share: 0.15,
+        bounds: Bounds { rows_min: 400, rows_max: args.rows_max },
+        only_skilled: args.only_skilled,
+        // What works in the background leaves the other processors alone.
+        threads: if args.background {
+            1
+        } else {
+            std::thread::available_parallelism().map_or(1, |n| n.get())
+        },
+        source: source.to_string(),
+    };
+    let faults = told.faults();
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(told)
+}
+
+/// Where the search of a network starts.
+const NETWORK: descent::Params = descent::Params {
+    hidden: 32,
+    learning_rate: 5e-4,
+    weight_decay: 1e-2,
+    epochs_max: 30,
+    patience_epochs: 5,
+    batch_rows: 128,
+};
+
+/// Where the search of trees starts.
+const TREES: boosting::Params = boosting::Params {
+    rounds_max: 300,
+    patience_rounds: 20,
+    learning_rate: 0.1,
+    depth: 4,
+    leaf_weight_min: 20.0,
+    l2: 2.0,
+    columns: 0.7,
+};
+
+/// What becomes part of a folder's name must not lead elsewhere.
+fn folder_name(option: &str, text: &str) -> anyhow::Result<Label> {
+    ensure!(
+        !text.starts_with('.') && !text.contains(['/', '\\']),
+        "{option} `{text}` becomes a folder's name: give a plain one such as 2 or 1.1"
+    );
+    text.parse().with_context(|| format!("{option} `{text}`: give a short one such as 2 or 1.1"))
+}
+
 fn refuse_existing(out: &Path, training: &training::Settings) -> anyhow::Result<()> {
-    for timeframe in Timeframe::ALL {
+    for timeframe in &training.timeframes {
         let folder = out.join(format!("{}-{timeframe}", training.prefix)).join(training.version.as_str());
         if folder.exists() {
             bail!(
@@ -119,217 +214,82 @@ fn refuse_existing(out: &Path, training: &training::Settings) -> anyhow::Result<
     Ok(())
 }
 
-/// The simulated past ends before the first day that is traded.
-fn first_session(traded_from: market::Date, lived: u32) -> anyhow::Result<Session> {
-    session::offset(traded_from, -(lived as i32 + 1)).with_context(|| {
-        format!("no session in the calendar {lived} sessions before {traded_from}: fewer --sessions")
-    })
-}
-
-/// Seeds of markets that nobody trades in (splitmix64, Steele, Lea and Flood 2014).
-fn world_seeds(seed: u64, count: usize, traded: u64) -> Vec<u64> {
-    let mix = |n: u64| {
-        let z = seed.wrapping_add((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    (0u64..).map(mix).filter(|s| *s >= SEEDS_FROM && *s != traded).take(count).collect()
-}
-
-/// The histories of all markets, on as many threads as there are processors.
-fn simulate(
-    market: &market_model::Settings,
-    seeds: &[u64],
-    first: Session,
-    sessions: u32,
-) -> anyhow::Result<Vec<History>> {
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(seeds.len()).max(1);
-    let share = seeds.len().div_ceil(threads);
-    let one = |seed: &u64| world(&market_model::Settings { seed: *seed, ..market.clone() }, first, sessions);
-    let some = |seeds: &[u64]| seeds.iter().map(one).collect::<anyhow::Result<Vec<_>>>();
-    let made = std::thread::scope(|scope| {
-        let workers: Vec<_> = seeds.chunks(share).map(|part| scope.spawn(move || some(part))).collect();
-        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| match worker.join() {
-            Ok(made) => made,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        workers.into_iter().map(join).collect::<anyhow::Result<Vec<_>>>()
-    })?;
-    Ok(made.into_iter().flatten().flatten().collect())
-}
-
-/// One market: its past, then its sessions lived.
-fn world(settings: &market_model::Settings, first: Session, sessions: u32) -> anyhow::Result<Vec<History>> {
-    let mut model = MarketModel::new(settings.clone())?;
-    let mut histories: Vec<History> =
-        settings.symbols.iter().map(|symbol| past(&model, *symbol, sessions)).collect();
-    for n in 0..sessions.saturating_sub(BORN_WITH) {
-        let session = session::offset(first.date, n as i32).context("the calendar ends: fewer --sessions")?;
-        for (history, minutes) in histories.iter_mut().zip(live(&mut model, &session)) {
-            history.days.extend(gather(&minutes, Timeframe::Day1).into_iter().map(at_midnight));
-            history.minutes.extend(minutes);
-        }
-    }
-    Ok(histories)
-}
-
-fn past(model: &MarketModel, symbol: Symbol, sessions: u32) -> History {
-    let mut minutes = model.history(symbol, Timeframe::Min1);
-    let date = |bar: &Bar| bar.start.new_york().0;
-    let newest = minutes.last().map(date);
-    let from = newest.and_then(|newest| session::offset(newest, 1 - sessions.min(BORN_WITH) as i32));
-    minutes.retain(|bar| from.is_none_or(|from| date(bar) >= from.date));
-    History { symbol, days: model.history(symbol, Timeframe::Day1), minutes }
-}
-
-/// Daily bars start at midnight, as history's do.
-fn at_midnight(bar: Bar) -> Bar {
-    Bar { start: bar.start.new_york().0.at_new_york(0), ..bar }
-}
-
-/// Lives a session; answers each symbol's minutes as the engine would have made them.
-fn live(model: &mut MarketModel, session: &Session) -> Vec<Vec<Bar>> {
-    let mut makers: Vec<Minutes> = model.symbols().iter().map(|symbol| Minutes::new(*symbol)).collect();
-    let mut events = Vec::new();
-    let mut now = session.open;
-    // Two minutes more, for the bars that close late.
-    while now <= session.close + 2 * MINUTE {
-        model.advance(now, &mut events);
-        for event in events.drain(..) {
-            let (MarketEvent::Quote(instrument, _) | MarketEvent::Trade(instrument, _)) = &event else {
-                continue;
-            };
-            if let Instrument::Stock(symbol) = instrument
-                && let Some(maker) = makers.iter_mut().find(|maker| maker.symbol == *symbol)
-            {
-                maker.hear(&event);
-            }
-        }
-        makers.iter_mut().for_each(|maker| maker.pass(now));
-        now = now + MINUTE;
-    }
-    makers.into_iter().map(|maker| maker.made).collect()
-}
-
-/// Ticks to minute bars, by the engine's own analysis.
-struct Minutes {
-    symbol: Symbol,
-    analysis: Analysis,
-    made: Vec<Bar>,
-}
-
-impl Minutes {
-    fn new(symbol: Symbol) -> Self {
-        Self { symbol, analysis: Analysis::new(), made: Vec::with_capacity(390) }
-    }
-
-    fn hear(&mut self, event: &MarketEvent) {
-        let closed = match event {
-            MarketEvent::Quote(_, quote) => {
-                self.pass(quote.at);
-                self.analysis.on_quote(quote.at, quote)
-            }
-            MarketEvent::Trade(_, trade) => {
-                self.pass(trade.at);
-                self.analysis.on_trade(trade.at, trade)
-            }
-            _ => return,
-        };
-        self.keep(closed);
-    }
-
-    fn pass(&mut self, now: market::Timestamp) {
-        while let Some(due) = self.analysis.deadline().filter(|due| *due <= now) {
-            let closed = self.analysis.advance(due);
-            self.keep(closed);
-            if self.analysis.deadline() == Some(due) {
-                return;
-            }
-        }
-    }
-
-    fn keep(&mut self, closed: indicators::Closed) {
-        if closed.has(Timeframe::Min1)
-            && let Some(bar) = self.analysis.last_closed(Timeframe::Min1)
-            && self.made.last().is_none_or(|last| last.start < bar.start)
-        {
-            self.made.push(*bar);
-        }
-    }
-}
-
 /// What the table means, in words.
-fn explain(report: &training::Report) -> String {
-    let better =
-        |m: &&training::TimeframeReport| m.scores.is_some_and(|(own, base)| own.log_loss < base.log_loss);
-    let (good, bad): (Vec<_>, Vec<_>) = report.models.iter().partition(better);
+fn explain(report: &training::Report, caveat: &str) -> String {
+    let (good, bad): (Vec<_>, Vec<_>) = report.models.iter().partition(|model| model.has_skill());
     let names = |models: &[&training::TimeframeReport]| {
         let names: Vec<String> = models.iter().map(|m| m.timeframe.to_string()).collect();
         if names.is_empty() { "none".to_string() } else { names.join(", ") }
     };
     format!(
-        "\"of base\" is what saying the base rates alone scores on the same test rows, the newest, never trained on.\n\
-         Better than base rates (log loss): {}.\nNot better, or base rates only: {}.\n\
-         This is skill in a simulated market. It says nothing about the real one: do not trade real money with it.",
+        "\"of base\" is what saying the base rates alone scores on the same test rows, the newest, which nothing was \
+         chosen by.\nBetter than base rates, on the folds and on the test, beyond doubt: {}.\nNot proven, or base rates \
+         only: {}.\n{caveat}",
         names(&good),
         names(&bad)
     )
 }
 
+fn written(report: &training::Report, out: &Path) -> String {
+    let names: Vec<String> = report
+        .models
+        .iter()
+        .filter_map(|model| Some(model.folder.as_deref()?.strip_prefix(out).ok()?.display().to_string()))
+        .collect();
+    if names.is_empty() {
+        return "Nothing was written: no model has proven skill.".into();
+    }
+    format!("Written to {}: {}", out.display(), names.join(", "))
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use clap::Parser;
 
-    #[test]
-    fn seeds_differ_and_are_never_the_traded_one() {
-        let seeds = world_seeds(20_261_122, 24, 20_261_122);
-        let mut distinct = seeds.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        assert_eq!(distinct.len(), 24);
-        assert!(seeds.iter().all(|s| *s >= SEEDS_FROM && *s != 20_261_122));
-        let without_third = world_seeds(20_261_122, 3, seeds[2]);
-        assert_eq!(without_third, [seeds[0], seeds[1], seeds[3]]);
+    /// The settings of a command line.
+    pub(crate) fn told(typed: &[&str]) -> training::Settings {
+        training_settings(&args(typed), "a test").expect("right")
     }
 
-    #[test]
-    fn a_lived_session_gives_every_minute_of_every_symbol() {
-        let first = session::session_or_next(market::Date::literal(2026, 3, 2)).expect("in the calendar");
-        let settings = market_model::Settings {
-            seed: 5_000_000,
-            symbols: vec![Symbol::literal("SPY"), Symbol::literal("TLT")],
-            first_session: first.date,
-            stock_quotes_per_second: 1.0,
-            stock_trades_per_second: 0.5,
-            option_checks_per_second: 1.0,
-            option_quote_age_max_seconds: 10.0,
-        };
-        let histories = world(&settings, first, BORN_WITH + 1).expect("makes");
-        for history in histories {
-            assert_eq!(history.minutes.len(), 21 * 390, "{}", history.symbol);
-            assert!(history.minutes.windows(2).all(|w| w[0].start < w[1].start));
-            assert!(history.days.windows(2).all(|w| w[0].start < w[1].start));
-            assert_eq!(history.days.last().map(|d| d.start), Some(first.date.at_new_york(0)));
+    fn args(typed: &[&str]) -> cli::Train {
+        let line = ["wingspread", "train"].iter().chain(typed);
+        match cli::Cli::parse_from(line).command {
+            Some(cli::Command::Train(args)) => args,
+            _ => unreachable!("`train` was typed"),
         }
-        let short = world(&settings, first, 3).expect("makes");
-        assert_eq!(short[0].minutes.len(), 3 * 390);
     }
 
     #[test]
-    fn an_existing_version_is_refused_before_anything_is_made() {
+    fn an_existing_version_is_refused_before_anything_is_read() {
         let folder = tempfile::tempdir().expect("folder");
-        let args = cli::Train { out: folder.path().into(), seed: 1, version: "1".into(), sessions: 60 };
-        let training = training_settings(&args, &[Symbol::literal("SPY")]).expect("right");
-        refuse_existing(&args.out, &training).expect("nothing there");
+        let out = folder.path().to_str().expect("a plain path");
+        let args = self::args(&["--out", out]);
+        let told = training_settings(&args, "a test").expect("right");
+        refuse_existing(&args.out, &told).expect("nothing there");
         std::fs::create_dir_all(folder.path().join("sim-4h/1")).expect("folder");
-        let said = refuse_existing(&args.out, &training).expect_err("there").to_string();
+        let said = refuse_existing(&args.out, &told).expect_err("there").to_string();
         assert!(said.contains("sim-4h"), "{said}");
-        for version in ["../1", "a/b", ""] {
-            let args =
-                cli::Train { out: folder.path().into(), seed: 1, version: version.into(), sessions: 60 };
-            let made = training_settings(&args, &[]);
-            assert!(made.is_err() || !made.expect("parsed").faults().is_empty(), "{version}");
+        let args = self::args(&["--out", out, "--timeframe", "5min"]);
+        refuse_existing(&args.out, &training_settings(&args, "a test").expect("right"))
+            .expect("not asked for");
+    }
+
+    #[test]
+    fn what_is_typed_is_what_is_trained() {
+        let told = training_settings(&args(&[]), "a test").expect("right");
+        assert_eq!((told.prefix.as_str(), told.trials, told.timeframes.len()), ("sim", 1, 10));
+        assert_eq!(told.learners, [Learner::Network]);
+        let typed = ["--data", "x.csv", "--learner", "both", "--label", "barriers", "--timeframe", "1h"];
+        let told = training_settings(&args(&typed), "a test").expect("right");
+        assert_eq!((told.prefix.as_str(), told.timeframes), ("own", vec![Timeframe::Hour1]));
+        assert_eq!(told.learners.len(), 2);
+        assert!(matches!(told.label, LabelRule::TripleBarrier { .. }));
+        for wrong in [["--version", "../1"], ["--version", "a/b"], ["--version", ""], ["--trials", "0"]] {
+            assert!(training_settings(&args(&wrong), "a test").is_err(), "{wrong:?}");
         }
+        let options = cli::Run::default();
+        assert!(source(&args(&["--from", "files"]), &options).is_err(), "no files");
+        assert!(source(&args(&["--from", "journal", "--data", "x"]), &options).is_err(), "both");
     }
 }

@@ -3,6 +3,7 @@
 use super::fault::Report;
 use super::values::Values;
 use forecast::ensemble::Ensemble;
+use forecast::shelf::settings::Measure;
 use market::fees::Schedule;
 use market::time::MS;
 use market::{Date, Label, Money, Symbol};
@@ -36,6 +37,8 @@ pub struct Settings {
     pub feed: Feed,
     /// The folder of models.
     pub models: Models,
+    /// Training while the engine runs.
+    pub training: Training,
     /// Where the journal is.
     pub journal_folder: PathBuf,
     /// Whether market data goes on record too; without it a run cannot be replayed.
@@ -128,7 +131,7 @@ pub struct Feed {
 }
 
 /// The folder of models.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Models {
     /// The folder.
     pub folder: PathBuf,
@@ -138,6 +141,16 @@ pub struct Models {
     pub bytes_max: usize,
     /// Most operators in a model.
     pub nodes_max: usize,
+    /// How long a bundle that is not whole may stay as it is.
+    pub settle: Duration,
+    /// Longest first look at a bundle.
+    pub vet_time: Duration,
+    /// Most memory that look may map, in bytes.
+    pub vet_memory: u64,
+    /// Longest answer of a model, in nanoseconds.
+    pub answer_ns_max: u64,
+    /// When one is promoted, and when it is rolled back.
+    pub shelf: forecast::shelf::settings::Settings,
 }
 
 impl Models {
@@ -145,6 +158,37 @@ impl Models {
     pub fn limits(&self) -> onnx::Limits {
         onnx::Limits { bytes_max: self.bytes_max, nodes_max: self.nodes_max, ..onnx::Limits::TABULAR }
     }
+
+    /// What the first look at a bundle may cost.
+    pub fn bounds(&self) -> live::vetting::Bounds {
+        live::vetting::Bounds {
+            limits: self.limits(),
+            time: self.vet_time,
+            memory_bytes: self.vet_memory,
+            answer_ns_max: self.answer_ns_max,
+        }
+    }
+}
+
+/// Training while the engine runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Training {
+    /// Train after every close.
+    pub daily: bool,
+    /// Train when drift is told.
+    pub on_drift: bool,
+    /// How long after the close, by the engine's time.
+    pub after_close: Duration,
+    /// Drift begins nothing sooner after the last training began, by the engine's time.
+    pub rest: Duration,
+    /// A training is killed after this much wall time.
+    pub time_max: Duration,
+    /// Most memory of a training.
+    pub memory_max_bytes: usize,
+    /// `trees`, `network` or `both`.
+    pub learner: String,
+    /// Parameters tried by each learner.
+    pub trials: usize,
 }
 
 /// Threads, queues and waits.
@@ -162,6 +206,13 @@ pub struct EngineSettings {
     pub status_every: Duration,
 }
 
+impl Settings {
+    /// The ensembles some symbol or structure follows.
+    pub fn ensembles_in_use(&self) -> Vec<&Ensemble> {
+        std::iter::once(&self.strategy.ensemble).chain(&self.strategy.particular).collect()
+    }
+}
+
 /// What the lists hold; `None` for one with faults, of which enough has been said.
 #[derive(Default)]
 pub(super) struct Lists {
@@ -176,6 +227,9 @@ pub(super) fn assemble(values: &Values, lists: Lists, report: &mut Report) -> Op
     let chosen = lists.structures.as_ref().map(|known| choose_structures(values, known, report));
     exit_before_entry(values, chosen.as_deref().unwrap_or_default(), report);
     let ensemble = lists.ensembles.as_ref().and_then(|known| choose_ensemble(values, known, report));
+    if let (Some(ensembles), Some(structures)) = (&lists.ensembles, &lists.structures) {
+        check_particular(values, ensembles, structures, report);
+    }
     let endpoint = match values.text("endpoint") {
         "alpaca_paper" => Endpoint::AlpacaPaper,
         "custom" => Endpoint::Custom,
@@ -186,13 +240,14 @@ pub(super) fn assemble(values: &Values, lists: Lists, report: &mut Report) -> Op
         endpoints: endpoints(values),
         venue: venue(values),
         symbols: values.symbols("symbols"),
-        strategy: strategy_settings(values, chosen?, ensemble?),
+        strategy: strategy_settings(values, chosen?, ensemble?, particular(lists.ensembles.as_deref()?)),
         risk: risk_settings(values, lists.fees?),
         ensembles: lists.ensembles?,
         structures: lists.structures?,
         execution: execution_settings(values),
         feed: feed(values),
         models: models(values),
+        training: training(values),
         journal_folder: values.folder("journal.folder"),
         keep_inputs: values.switch("journal.keep_inputs"),
         journal: journal_settings(values),
@@ -298,6 +353,39 @@ fn choose_ensemble(values: &Values, known: &[Ensemble], report: &mut Report) -> 
     found
 }
 
+/// The ensembles for some symbols or structures only.
+fn particular(known: &[Ensemble]) -> Vec<Ensemble> {
+    known.iter().filter(|e| !(e.symbols.is_empty() && e.structures.is_empty())).cloned().collect()
+}
+
+/// A structure named by an ensemble must be there, and no two ensembles may claim the same.
+fn check_particular(values: &Values, ensembles: &[Ensemble], structures: &[Structure], report: &mut Report) {
+    let file = || values.text("files.ensembles");
+    let all: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
+    for (i, ensemble) in ensembles.iter().enumerate() {
+        for name in ensemble.structures.iter().filter(|name| !all.contains(&name.as_str())) {
+            let found = format!("ensemble `{}` of `{}` names the structure `{name}`", ensemble.name, file());
+            let found = format!("{found}, which `{}` lacks", values.text("files.structures"));
+            values.fault(report, "files.ensembles", found, one_of(name.as_str(), &all));
+        }
+        if let Some(other) = ensembles[..i].iter().find(|other| claim_the_same(ensemble, other)) {
+            let found = format!("ensembles `{}` and `{}` of `{}`", other.name, ensemble.name, file());
+            let found = format!("{found} are both for the same symbol or structure");
+            values.fault(report, "files.ensembles", found, "leave it to one of them");
+        }
+    }
+}
+
+fn claim_the_same(one: &Ensemble, other: &Ensemble) -> bool {
+    let shared = |name| other.structures.contains(name);
+    let meet = one.symbols.iter().any(|symbol| other.symbols.contains(symbol));
+    if one.structures.is_empty() || other.structures.is_empty() {
+        return one.structures == other.structures && meet;
+    }
+    let anywhere = one.symbols.is_empty() || other.symbols.is_empty();
+    one.structures.iter().any(shared) && (anywhere || meet)
+}
+
 fn one_of(word: &str, known: &[&str]) -> String {
     match super::spelling::nearest(word, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -336,10 +424,16 @@ fn venue(values: &Values) -> Venue {
     }
 }
 
-fn strategy_settings(values: &Values, structures: Vec<Structure>, ensemble: Ensemble) -> strategy::Settings {
+fn strategy_settings(
+    values: &Values,
+    structures: Vec<Structure>,
+    ensemble: Ensemble,
+    particular: Vec<Ensemble>,
+) -> strategy::Settings {
     strategy::Settings {
         structures,
         ensemble,
+        particular,
         entry: strategy::entry::Settings {
             confidence_min: values.number("entry.confidence_min") as f32,
             agreement_min: values.number("entry.agreement_min") as f32,
@@ -445,6 +539,39 @@ fn models(values: &Values) -> Models {
         check_every: wall(values, "models.check_every"),
         bytes_max: values.count("models.bytes_max"),
         nodes_max: values.count("models.nodes_max"),
+        settle: wall(values, "models.settle"),
+        vet_time: wall(values, "models.vet_time"),
+        vet_memory: values.count("models.vet_memory") as u64,
+        answer_ns_max: values.whole("models.answer_max").unsigned_abs(),
+        shelf: shelf(values),
+    }
+}
+
+fn shelf(values: &Values) -> forecast::shelf::settings::Settings {
+    let is_brier = values.text("shelf.measure") == "brier";
+    forecast::shelf::settings::Settings {
+        measure: if is_brier { Measure::Brier } else { Measure::LogLoss },
+        scored_min: values.count32("shelf.scored"),
+        looks: values.count32("shelf.looks"),
+        alpha: values.number("shelf.alpha"),
+        margin: values.number("shelf.margin"),
+        window: values.count32("shelf.window"),
+        fall_alpha: values.number("shelf.fall_alpha"),
+        fall_margin: values.number("shelf.fall_margin"),
+        shadows_max: values.count("shelf.shadows_max"),
+    }
+}
+
+fn training(values: &Values) -> Training {
+    Training {
+        daily: values.text("training.adaptive") == "daily",
+        on_drift: values.switch("training.on_drift"),
+        after_close: wall(values, "training.after_close"),
+        rest: wall(values, "training.rest"),
+        time_max: wall(values, "training.time_max"),
+        memory_max_bytes: values.count("training.memory_max"),
+        learner: values.text("training.learner").to_string(),
+        trials: values.count("training.trials"),
     }
 }
 

@@ -31,7 +31,9 @@ with a tolerance) or by `width` in dollars from a leg before it (negative is bel
 Rust: write it, and name it under `structures`.
 
 **Ensembles** (`ensembles.yaml`): a name, a weight for each timeframe (one left out has no voice), the rule that
-combines the odds (`weighted_mean`, `mean_of_logits`), and the quorum: the share of the weight that must have spoken.
+combines the odds (`weighted_mean`, `mean_of_logits`, `by_skill`, `majority`, `stacked`), the quorum (the share of the
+weight that must have spoken) and what happens below it; optionally roles, budgets and staleness of single members, a
+calibration, and the symbols or structures it is for. All of it with examples: [ensembles.md](ensembles.md).
 
 **Fees** (`fees.yaml`): dated rates. A row holds from its date until the next row of the same fee that applies; a fee
 that ceases is a row with rate 0. Rates are dollars with up to nine decimals, per contract or share (`unit`) or per

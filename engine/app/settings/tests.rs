@@ -400,6 +400,54 @@ fn what_cannot_be_traded_is_refused_with_the_reason() {
 }
 
 #[test]
+fn everything_an_ensemble_can_say_is_read() {
+    use forecast::ensemble::{Below, Member, Role, Rule};
+    let more = "quorum: 0.75
+    below: hold
+    hold_for: 90s
+    stack: blend
+    symbols: [SPY]
+    structures: [iron_condor]
+    members:
+      1min: {role: required, budget: 20us}
+      5min: {every: 250ms, stale_after: 2s}
+      15min: {role: observer}
+    calibration: {kind: isotonic, knots: [[[0, 0.1], [1, 0.9]], [[0.5, 0.5]], [[0.25, 0.25]]]}";
+    let text = ENSEMBLES.replacen("quorum: 0.75", more, 1).replacen("mean_of_logits", "stacked", 1);
+    let settings = with_ensembles(&text).unwrap_or_else(|faults| panic!("{faults}"));
+    let [ensemble] = settings.strategy.particular.as_slice() else { panic!("{:?}", settings.strategy) };
+    assert_eq!((ensemble.rule, ensemble.below), (Rule::Stacked, Below::Hold(90_000_000_000)));
+    assert_eq!(ensemble.stack, Some(market::Label::literal("blend")));
+    assert_eq!((ensemble.symbols.len(), ensemble.structures.len()), (1, 1));
+    let required = Member { role: Role::Required, budget_ns: Some(20_000), ..Member::VOICE };
+    assert_eq!(ensemble.members[0], required);
+    let slow = Member { every_ns: 250_000_000, stale_ns: Some(2_000_000_000), ..Member::VOICE };
+    assert_eq!(ensemble.members[1], slow);
+    assert_eq!((ensemble.members[2].role, ensemble.members[3]), (Role::Observer, Member::VOICE));
+    let Some(forecast::Calibration::Isotonic { knots }) = &ensemble.calibration else {
+        panic!("{ensemble:?}")
+    };
+    assert_eq!(knots[0], [[0.0, 0.1], [1.0, 0.9]]);
+}
+
+/// Settings of one symbol with other ensembles.
+fn with_ensembles(text: &str) -> Result<Settings, Faults> {
+    compile_with(HEAD, &[("ensembles.yaml", text)])
+}
+
+#[test]
+fn ensembles_for_the_same_or_for_nothing_are_found() {
+    let said = |text: &str| with_ensembles(text).expect_err("a fault").to_string();
+    let unknown = ENSEMBLES.replacen("quorum: 0.75", "quorum: 0.75\n    structures: [iron_kondor]", 1);
+    assert!(said(&unknown).contains("did you mean `iron_condor`?"));
+    let one = ENSEMBLES.replacen("quorum: 0.75", "quorum: 0.75\n    symbols: [SPY]", 1);
+    let both = one.replacen("quorum: 0.6", "quorum: 0.6\n    symbols: [QQQ, SPY]", 1);
+    assert!(said(&both).contains("`scalp` and `intraday`"), "{}", said(&both));
+    let apart = both.replacen("symbols: [SPY]", "symbols: [SPY]\n    structures: [iron_condor]", 1);
+    assert_eq!(with_ensembles(&apart).map(|s| s.ensembles_in_use().len()).ok(), Some(3));
+}
+
+#[test]
 fn faults_of_ensembles_and_fees_are_all_found() {
     let has = |name: &str, text: String, part: &str| {
         let found = in_list(name, &text).join("\n");
@@ -411,13 +459,32 @@ fn faults_of_ensembles_and_fees_are_all_found() {
     has(
         "ensembles.yaml",
         ensembles("rule: mean_of_logits", "rule: mean"),
-        "write one of: weighted_mean, mean_of_logits",
+        "write one of: weighted_mean, mean_of_logits, by_skill, majority, stacked",
     );
     has(
         "ensembles.yaml",
         ensembles("weights: {1min: 3, 5min: 3, 15min: 2, 30min: 1}", "weights: {1min: 0}"),
         "at least one",
     );
+    for (more, part) in [
+        ("below: held", "did you mean `hold`?"),
+        ("below: hold", "holds its last forecast for no time"),
+        ("hold_for: 1m", "does not hold"),
+        ("stack: blend", "belong together"),
+        ("members: {2min: {role: voice}}", "did you mean `1min`?"),
+        ("members: {1min: {rol: voice}}", "did you mean `role`?"),
+        ("members: {1min: {budget: 2h}}", "out of range"),
+        ("members: {1day: {role: required}}", "1day is required but has no weight"),
+        ("members: {1min: {every: 2s, stale_after: 1s}}", "asked less often"),
+        ("calibration: {kind: plat}", "did you mean `platt`?"),
+        ("calibration: {kind: platt, slope: [1, 1], offset: [0, 0, 0]}", "has 2 numbers"),
+        ("calibration: {kind: isotonic, knots: [[[0.5, 0.5]]]}", "there are 1 curves"),
+        ("calibration: {kind: isotonic, knots: [[[0.5]], [[0.5, 0.5]], [[0.5, 0.5]]]}", "not two numbers"),
+        ("calibration: {kind: isotonic, knots: [[[0.5, 2]], [[0.5, 0.5]], [[0.5, 0.5]]]}", "outside 0 to 1"),
+        ("symbols: [SPY, SPY]", "names `SPY` twice"),
+    ] {
+        has("ensembles.yaml", ensembles("quorum: 0.75", &format!("quorum: 0.75\n    {more}")), part);
+    }
     let fees = |from: &str, to: &str| FEES.replacen(from, to, 1);
     has("fees.yaml", fees("kind: orf", "kind: orff"), "did you mean `orf`?");
     has("fees.yaml", fees("rate_usd: 0.0000130", "rate_usd: 1.3e-5"), "not such an amount");

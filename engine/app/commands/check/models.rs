@@ -3,25 +3,33 @@
 use super::finding::Finding;
 use crate::settings::Settings;
 use forecast::Ensemble;
+use live::vetting::Vetting;
 use market::quote::Timeframe;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// All of it.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let folder = &settings.models.folder;
     let mut found = Vec::new();
     let mut sound: BTreeMap<Timeframe, Vec<String>> = BTreeMap::new();
-    for bundle in bundles(folder) {
-        match onnx::load_dir_within(&bundle, &settings.models.limits()) {
+    let vetting = Vetting { program: crate::wire::vetting_program(), bounds: settings.models.bounds() };
+    for bundle in live::models::bundles(folder) {
+        let loaded = match vetting.look(&bundle) {
+            onnx::Finding::Sound(seen) => {
+                onnx::bundle::load_known(&bundle, &settings.models.limits(), &seen.sha256).map_err(Into::into)
+            }
+            onnx::Finding::Refused(refused) => Err(refused),
+        };
+        match loaded {
             Ok(loaded) => {
                 let name = format!("{} {}", loaded.manifest.name, loaded.manifest.version);
                 sound.entry(loaded.manifest.timeframe).or_default().push(name);
             }
             // The text names the file and the remedy.
-            Err(fault) => found.push(Finding::warning(
+            Err(refused) => found.push(Finding::warning(
                 "models",
-                fault.to_string(),
+                refused.reason,
                 "until then the engine goes on without it",
             )),
         }
@@ -39,19 +47,6 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
         found.push(Finding::ok("ensemble", "not asked: models.inference is off"));
     }
     found
-}
-
-/// Every `NAME/VERSION`; hidden folders are still being written.
-fn bundles(folder: &Path) -> Vec<PathBuf> {
-    let folders = |at: &Path| -> BTreeSet<PathBuf> {
-        let is_shown = |path: &PathBuf| {
-            path.is_dir() && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
-        };
-        std::fs::read_dir(at)
-            .map(|rows| rows.flatten().map(|row| row.path()).filter(is_shown).collect())
-            .unwrap_or_default()
-    };
-    folders(folder).iter().flat_map(|name| folders(name)).collect()
 }
 
 fn members(ensemble: &Ensemble, sound: &BTreeSet<Timeframe>, folder: &Path) -> Finding {
@@ -87,8 +82,7 @@ mod tests {
     fn an_ensemble_below_its_quorum_is_a_fault() {
         let mut weights = [0.0; Timeframe::COUNT];
         weights[..3].copy_from_slice(&[2.0, 1.0, 1.0]);
-        let ensemble =
-            Ensemble { name: Label::literal("three"), weights, rule: Rule::MeanOfLogits, quorum: 0.6 };
+        let ensemble = Ensemble::new(Label::literal("three"), weights, Rule::MeanOfLogits, 0.6);
         let all: BTreeSet<Timeframe> = Timeframe::ALL.into_iter().collect();
         let without = |gone: &[Timeframe]| all.iter().copied().filter(|t| !gone.contains(t)).collect();
         let verdict = |sound: &BTreeSet<Timeframe>| members(&ensemble, sound, Path::new("models")).verdict;
@@ -98,10 +92,5 @@ mod tests {
         assert_eq!(verdict(&without(&[Timeframe::Min1])), Fault);
         let said = members(&ensemble, &BTreeSet::new(), Path::new("models")).to_string();
         assert!(said.contains("1min, 5min, 15min") && said.contains("wingspread train"), "{said}");
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_holds_nothing() {
-        assert!(bundles(Path::new("/nowhere/at/all")).is_empty());
     }
 }

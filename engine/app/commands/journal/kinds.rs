@@ -4,6 +4,7 @@
 use super::Picky;
 use anyhow::bail;
 use desk::letter::Letter;
+use forecast::shelf::notes::ShelfLetter;
 use journal::{Kind, LetterKind, Record};
 
 /// What a kind stands for.
@@ -36,8 +37,11 @@ const fn of(name: &'static str, kind: Kind, letters: &'static [LetterKind]) -> C
 }
 
 /// All kinds, in the order of the command line's help.
-const KINDS: [Chosen; 16] = [
+const KINDS: [Chosen; 20] = [
     of("predictions", Kind::Said, &[LetterKind::Forecast]),
+    of("scores", Kind::Said, &[LetterKind::Scored]),
+    of("ensembles", Kind::Said, &[LetterKind::Combined]),
+    of("drift", Kind::Said, &[LetterKind::Drift]),
     of("proposals", Kind::Said, &[LetterKind::Propose]),
     of("decisions", Kind::Said, &[LetterKind::Decided]),
     Chosen { picky: Some(is_refusal), ..of("refusals", Kind::Said, &[LetterKind::Decided]) },
@@ -48,12 +52,19 @@ const KINDS: [Chosen; 16] = [
     of("activities", Kind::Heard, &[LetterKind::Activity]),
     of("marks", Kind::Said, &[LetterKind::Mark]),
     of("models", Kind::Heard, &[LetterKind::Model]),
+    Chosen { picky: Some(is_step), ..of("shelf", Kind::Said, &[LetterKind::Shelf]) },
     of("feeds", Kind::Heard, &[LetterKind::Feed]),
     of("alerts", Kind::Said, &[LetterKind::Alert]),
     of("commands", Kind::Heard, &[LetterKind::Command]),
     of("market", Kind::Heard, &[LetterKind::Market]),
     Chosen { name: "all", kind: None, letters: &[], picky: None },
 ];
+
+/// A step of a model's life, not what it makes the seats do.
+fn is_step(record: &Record) -> bool {
+    let letter = record.envelope().map(|envelope| &envelope.letter);
+    matches!(letter, Some(Letter::Shelf(ShelfLetter::Step(_))))
+}
 
 /// The kind of that name.
 pub(super) fn chosen(name: &str) -> anyhow::Result<Chosen> {

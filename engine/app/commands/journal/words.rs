@@ -1,6 +1,7 @@
 //! A record as a line of words.
 
 use desk::letter::{Address, Letter};
+use forecast::notes::Drift;
 use journal::export::address_name;
 use journal::{Body, Kind, Record, RunEvent, RunNote};
 use market::order::{Activity, Legs, Outcome, Pricing, Request};
@@ -60,6 +61,52 @@ fn of_run(note: &RunNote) -> String {
     }
 }
 
+fn of_model(letter: &Letter) -> String {
+    let odds =
+        |odds: &forecast::Odds| format!("down {:.2} flat {:.2} up {:.2}", odds.down, odds.flat, odds.up);
+    match letter {
+        Letter::Predicted(p) => format!(
+            "{} {} predicts {} at {:.2}, {} bars of {} ahead",
+            p.model.name,
+            p.model.version,
+            odds(&p.odds),
+            p.close,
+            p.horizon_bars,
+            p.model.timeframe
+        ),
+        Letter::Scored(s) => format!(
+            "{} {} of {} said {} at {}: it went {:?}, Brier {:.3}",
+            s.model.name,
+            s.model.version,
+            s.model.timeframe,
+            odds(&s.odds),
+            s.at,
+            s.outcome,
+            s.brier()
+        ),
+        Letter::Combined(note) => format!(
+            "ensemble {}: {}, agreement {:.2}, {} of {} members, {:?}",
+            note.ensemble,
+            odds(&note.forecast.odds),
+            note.forecast.agreement,
+            note.forecast.members.count_ones(),
+            note.models.len(),
+            note.standing
+        ),
+        Letter::Drift(note) => match note.drift {
+            Drift::Features { feature, psi, ks, moved } => format!(
+                "drift of {} {}: {feature} moved most (PSI {psi:.2}, KS {ks:.2}), {moved} features in {} rows",
+                note.model.name, note.model.version, note.rows
+            ),
+            Drift::Loss { before, since } => format!(
+                "drift of {} {}: Brier {before:.3} before, {since:.3} over the last {} predictions",
+                note.model.name, note.model.version, note.rows
+            ),
+        },
+        _ => String::new(),
+    }
+}
+
 fn of_letter(letter: &Letter) -> String {
     match letter {
         Letter::Market(event) => of_market(event),
@@ -79,6 +126,8 @@ fn of_letter(letter: &Letter) -> String {
             note.forecast.agreement,
             note.spot
         ),
+        Letter::Shelf(letter) => crate::commands::models::words(letter),
+        Letter::Predicted(_) | Letter::Scored(_) | Letter::Combined(_) | Letter::Drift(_) => of_model(letter),
         Letter::Propose(proposal) => format!("propose {}", of_proposal(proposal)),
         Letter::Decided(decision) => of_decision(decision),
         Letter::Cleared(cleared) => format!("cleared {}", of_proposal(cleared.proposal())),

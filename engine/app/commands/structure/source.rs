@@ -139,6 +139,18 @@ pub struct When<'a> {
     pub at: Option<&'a str>,
 }
 
+impl<'a> From<&'a cli::Structure> for When<'a> {
+    fn from(args: &'a cli::Structure) -> Self {
+        Self { day: args.day.as_deref(), at: args.at.as_deref() }
+    }
+}
+
+impl<'a> From<&'a cli::Chain> for When<'a> {
+    fn from(args: &'a cli::Chain) -> Self {
+        Self { day: args.day.as_deref(), at: args.at.as_deref() }
+    }
+}
+
 fn empty(symbol: Symbol, settings: &Settings) -> Chain {
     let search::Settings { rate, dividend_yield, .. } = settings.strategy.search;
     Chain::with_curve(symbol, Curve { rate, dividend_yield })

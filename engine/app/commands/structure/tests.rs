@@ -32,7 +32,7 @@ fn shown(name: &str, symbol: &str, file: &Path, args: cli::Structure) -> (String
 }
 
 /// A chain of a fortnight of strikes by the formula, as a file.
-fn written() -> (tempfile::TempDir, PathBuf) {
+pub fn written() -> (tempfile::TempDir, PathBuf) {
     use pricing::european::{Terms, greeks};
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("xyz.csv");
@@ -156,8 +156,8 @@ fn recorded_chains_of_spy_and_spx() {
 #[test]
 fn recorded_minutes_of_goog() {
     let Some(file) = data("lean/option/usa/minute/goog/20151224_quote_american.zip") else { return };
-    let args = cli::Structure { at: Some("11:30".into()), any_spread: true, ..cli::Structure::default() };
+    let args = cli::Structure { at: Some("10:30".into()), any_spread: true, ..cli::Structure::default() };
     let (text, seen) = shown("bull_put_spread", "GOOG", &file, args);
     assert!(seen.iter().any(|s| s.candidate.is_ok()), "{text}");
-    assert!(text.contains("2015-12-24 11:30 New York"), "{text}");
+    assert!(text.contains("2015-12-24 10:30 New York"), "{text}");
 }

@@ -81,7 +81,7 @@ pub fn page(structure: &Structure, scene: &Scene, seen: &[Seen], args: &cli::Str
     text
 }
 
-fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     let (date, ns) = at.new_york();
     let minutes = ns / market::time::MINUTE;
     format!("{date} {:02}:{:02} New York", minutes / 60, minutes % 60)

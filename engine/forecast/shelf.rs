@@ -1,0 +1,576 @@
+//! The shelf: which model speaks for each timeframe, which are tried beside it, and when one takes the other's place.
+//! A pure state machine: what it decides follows from the letters it heard, so a record of them brings it back.
+//!
+//! A sound bundle comes as a [`BundleNote`]. Where nobody speaks it is seated at once; else, when it is newer or of
+//! another name, it shadows the incumbent: both answer at the same closes, and their [`Scored`] predictions are
+//! compared ([`duel`]). Better with [`evidence`]: promoted, and the incumbent goes on as its predecessor, watched and
+//! ready to come back. Seats are told by [`Said::Seat`], the record by [`Said::Note`].
+
+pub mod duel;
+pub mod evidence;
+pub mod notes;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+use crate::Scored;
+use crate::label::LabelRule;
+use crate::notes::ModelNote;
+use duel::{Duel, Fall, Verdict, Watch};
+use market::quote::Timeframe;
+use market::time::{DAY, MINUTE};
+use market::{Label, Symbol, Timestamp};
+use notes::{BundleNote, Figures, Role, ShelfCommand, ShelfNote, Step};
+use settings::Settings;
+use std::collections::BTreeMap;
+
+/// Moments a timeframe waits for the other prediction of a pair.
+const PAIRS_MAX: usize = 1024;
+/// Relative difference of label distances that is rounding, not another rule.
+const SAME_RULE: f64 = 0.01;
+
+/// What the shelf says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Said {
+    /// To every symbol's seat: this model has this role there.
+    Seat(ModelNote, Role),
+    /// To the record.
+    Note(ShelfNote),
+}
+
+/// What tells a model from all others: two versions may hold the same file with other papers.
+type Id = (Label, Label, u64);
+
+fn id_of(model: &ModelNote) -> Id {
+    (model.name, model.version, model.digest)
+}
+
+/// A model on the shelf.
+#[derive(Clone, Debug)]
+struct Entry {
+    note: BundleNote,
+    role: Role,
+    /// True when its bundle was seen in this run, so that its plans are with the seats.
+    is_here: bool,
+    scored: u32,
+    brier: f64,
+    log_loss: f64,
+    /// As a shadow: beside the incumbent.
+    duel: Option<Duel>,
+}
+
+impl Entry {
+    fn horizon(&self) -> u32 {
+        self.note.horizon_bars
+    }
+}
+
+/// A timeframe's place.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    incumbent: Option<Id>,
+    predecessor: Option<Id>,
+    is_pinned: bool,
+    /// How the incumbent fares; it has a horizon only when there is one.
+    watch: Option<Watch>,
+    /// True once its fall was told.
+    has_fallen: bool,
+    /// Losses at a moment that wait for others of the same.
+    pairs: BTreeMap<(Timestamp, Symbol), Vec<(Id, f64)>>,
+}
+
+/// What is known of a model, for listings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The bundle.
+    pub bundle: BundleNote,
+    /// What it is there for.
+    pub role: Role,
+    /// True when the operator keeps it in place.
+    pub is_pinned: bool,
+    /// Predictions with an outcome.
+    pub scored: u32,
+    /// Mean squared error over the classes; 0 when nothing is scored.
+    pub brier: f64,
+    /// Mean logarithmic loss.
+    pub log_loss: f64,
+    /// Predictions compared with the incumbent's so far, as a shadow.
+    pub compared: u32,
+}
+
+/// The shelf.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    settings: Settings,
+    entries: BTreeMap<Id, Entry>,
+    places: [Place; Timeframe::COUNT],
+    /// Bundles first seen before the shelf opened in this run.
+    newcomers: Vec<Id>,
+    is_open: bool,
+}
+
+impl Shelf {
+    /// An empty shelf.
+    pub fn new(settings: Settings) -> Self {
+        let (entries, newcomers) = (BTreeMap::new(), Vec::new());
+        Self { settings, entries, places: Default::default(), newcomers, is_open: false }
+    }
+
+    /// Everything on it, by timeframe, role and name.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = self.entries.values().map(|entry| self.row(entry)).collect();
+        rows.sort_by_key(|row| {
+            let model = row.bundle.model;
+            (model.timeframe.index(), row.role, model.name, model.version)
+        });
+        rows
+    }
+
+    fn row(&self, entry: &Entry) -> Row {
+        let mean = |sum: f64| if entry.scored == 0 { 0.0 } else { sum / f64::from(entry.scored) };
+        let place = &self.places[entry.note.model.timeframe.index()];
+        Row {
+            bundle: entry.note,
+            role: entry.role,
+            is_pinned: place.is_pinned && entry.role == Role::Incumbent,
+            scored: entry.scored,
+            brier: mean(entry.brier),
+            log_loss: mean(entry.log_loss),
+            compared: entry.duel.as_ref().map_or(0, Duel::scored),
+        }
+    }
+
+    // ---- what is heard ----
+
+    /// A run begins: seats are fresh, and no bundle has been seen in it.
+    pub fn begin_run(&mut self) {
+        self.is_open = false;
+        self.newcomers.clear();
+        self.entries.values_mut().for_each(|entry| entry.is_here = false);
+        self.places.iter_mut().for_each(|place| place.pairs.clear());
+    }
+
+    /// A sound bundle is there, its plans with the seats.
+    pub fn on_bundle(&mut self, now: Timestamp, bundle: &BundleNote, out: &mut Vec<Said>) {
+        let id = id_of(&bundle.model);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            let was_here = std::mem::replace(&mut entry.is_here, true);
+            entry.note = *bundle;
+            if self.is_open && !was_here {
+                self.settle(now, bundle.model.timeframe, out);
+            }
+            return;
+        }
+        let entry = Entry {
+            note: *bundle,
+            role: Role::Idle,
+            is_here: true,
+            scored: 0,
+            brier: 0.0,
+            log_loss: 0.0,
+            duel: None,
+        };
+        self.entries.insert(id, entry);
+        if self.is_open {
+            self.welcome(now, id, out);
+        } else {
+            self.newcomers.push(id);
+        }
+    }
+
+    /// Every bundle of the folder has been told: whoever has a place takes it.
+    pub fn open(&mut self, now: Timestamp, out: &mut Vec<Said>) {
+        self.is_open = true;
+        for timeframe in Timeframe::ALL {
+            let absent: Vec<Id> = self.of(timeframe, |e| !e.is_here);
+            for id in absent {
+                self.leave(now, id, out);
+            }
+            self.say_seats(timeframe, out);
+        }
+        let mut newcomers = std::mem::take(&mut self.newcomers);
+        // The newest first, so that the best of a first start speaks at once and the older ones stay on the shelf.
+        newcomers.sort_by(|a, b| self.version_order(*b, *a));
+        for id in newcomers {
+            self.welcome(now, id, out);
+        }
+        for timeframe in Timeframe::ALL {
+            self.settle(now, timeframe, out);
+        }
+    }
+
+    /// A symbol's seat was made anew: who has a place is told again, to all, which changes nothing for the others.
+    pub fn tell_again(&self, out: &mut Vec<Said>) {
+        if self.is_open {
+            Timeframe::ALL.into_iter().for_each(|timeframe| self.say_seats(timeframe, out));
+        }
+    }
+
+    /// A bundle is not in the folder any more.
+    pub fn on_gone(&mut self, now: Timestamp, model: &ModelNote, out: &mut Vec<Said>) {
+        self.leave(now, id_of(model), out);
+        self.settle(now, model.timeframe, out);
+    }
+
+    /// A prediction's outcome is known.
+    pub fn on_scored(&mut self, now: Timestamp, scored: &Scored, out: &mut Vec<Said>) {
+        let Some(entry) = self.entries.get_mut(&id_of(&scored.model)) else { return };
+        let timeframe = entry.note.model.timeframe;
+        entry.scored += 1;
+        entry.brier += scored.brier();
+        entry.log_loss += scored.log_loss();
+        let loss = self.settings.measure.loss(scored);
+        self.pair(timeframe, scored, loss);
+        let place = &mut self.places[timeframe.index()];
+        if place.incumbent == Some(id_of(&scored.model))
+            && let Some(watch) = &mut place.watch
+        {
+            watch.push(moment(timeframe, scored.at), loss);
+        }
+        self.judge(now, timeframe, out);
+    }
+
+    /// The operator asks.
+    pub fn on_command(&mut self, now: Timestamp, command: &ShelfCommand, out: &mut Vec<Said>) {
+        match *command {
+            ShelfCommand::Promote { name, version } => {
+                let wanted =
+                    |e: &&Entry| e.note.model.name == name && e.note.model.version == version && e.is_here;
+                match self.entries.values().find(wanted).map(|e| e.note.model) {
+                    None => {
+                        let model = ModelNote { timeframe: Timeframe::Min1, name, version, digest: 0 };
+                        note(now, model, Step::Unknown, Figures::default(), out);
+                    }
+                    Some(model) if self.place(model.timeframe).incumbent == Some(id_of(&model)) => {
+                        note(now, model, Step::Already, Figures::default(), out);
+                    }
+                    Some(model) => {
+                        self.promote(now, id_of(&model), Step::PromotedByHand, Figures::default(), out)
+                    }
+                }
+            }
+            ShelfCommand::Rollback(timeframe) => match self.place(timeframe).predecessor {
+                Some(_) => self.roll_back(now, timeframe, Step::RolledBackByHand, Figures::default(), out),
+                None => self.answer(now, timeframe, Step::NoPredecessor, out),
+            },
+            ShelfCommand::Pin(timeframe) => self.pin(now, timeframe, true, out),
+            ShelfCommand::Unpin(timeframe) => self.pin(now, timeframe, false, out),
+        }
+    }
+
+    fn pin(&mut self, now: Timestamp, timeframe: Timeframe, is_pinned: bool, out: &mut Vec<Said>) {
+        let place = &mut self.places[timeframe.index()];
+        let step = match (place.is_pinned == is_pinned, is_pinned) {
+            (true, _) => Step::Already,
+            (false, true) => Step::Pinned,
+            (false, false) => Step::Unpinned,
+        };
+        place.is_pinned = is_pinned;
+        self.answer(now, timeframe, step, out);
+    }
+
+    /// An answer about whoever speaks for a timeframe.
+    fn answer(&self, now: Timestamp, timeframe: Timeframe, step: Step, out: &mut Vec<Said>) {
+        let nobody =
+            ModelNote { timeframe, name: Default::default(), version: Default::default(), digest: 0 };
+        let incumbent = self.place(timeframe).incumbent.and_then(|id| self.entries.get(&id));
+        note(now, incumbent.map_or(nobody, |entry| entry.note.model), step, Figures::default(), out);
+    }
+
+    // ---- who sits where ----
+
+    fn place(&self, timeframe: Timeframe) -> &Place {
+        &self.places[timeframe.index()]
+    }
+
+    fn of(&self, timeframe: Timeframe, wanted: impl Fn(&Entry) -> bool) -> Vec<Id> {
+        let of = |e: &&Entry| e.note.model.timeframe == timeframe && wanted(e);
+        self.entries.values().filter(of).map(|e| id_of(&e.note.model)).collect()
+    }
+
+    fn version_order(&self, a: Id, b: Id) -> std::cmp::Ordering {
+        let version = |id| self.entries.get(&id).map(|e: &Entry| e.note.model.version);
+        let parts = |id| version(id).map(|v| version_parts(v.as_str()));
+        parts(a).cmp(&parts(b)).then(a.cmp(&b))
+    }
+
+    /// A bundle nobody knew: it speaks where nobody does, shadows when it is newer or of another name, and lies on the
+    /// shelf otherwise.
+    fn welcome(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let model = entry.note.model;
+        let incumbent = self.place(model.timeframe).incumbent.and_then(|i| self.entries.get(&i));
+        let Some(incumbent) = incumbent.map(|e| e.note.model) else {
+            return self.seat(now, id, Step::Seated, Figures::default(), None, out);
+        };
+        let is_candidate =
+            model.name != incumbent.name || is_newer(model.version.as_str(), incumbent.version.as_str());
+        if is_candidate {
+            self.set_role(id, Role::Waiting);
+            self.settle(now, model.timeframe, out);
+        }
+    }
+
+    /// Fills the incumbent's place when it is empty, and the shadows' places in the order of versions.
+    fn settle(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
+        if !self.is_open {
+            return;
+        }
+        if self.place(timeframe).incumbent.is_none() {
+            let mut here = self.of(timeframe, |e| e.is_here);
+            here.sort_by(|a, b| self.version_order(*b, *a));
+            let Some(best) = here.first() else { return };
+            self.seat(now, *best, Step::Seated, Figures::default(), None, out);
+        }
+        let seated = self.of(timeframe, |e| e.role == Role::Shadow).len();
+        let mut waiting = self.of(timeframe, |e| e.role == Role::Waiting && e.is_here);
+        waiting.sort_by(|a, b| self.version_order(*b, *a));
+        for id in waiting.into_iter().take(self.settings.shadows_max.saturating_sub(seated)) {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            entry.role = Role::Shadow;
+            entry.duel = Some(Duel::new(entry.horizon()));
+            let model = entry.note.model;
+            out.push(Said::Seat(model, Role::Shadow));
+            note(now, model, Step::Shadowed, Figures::default(), out);
+        }
+    }
+
+    fn say_seats(&self, timeframe: Timeframe, out: &mut Vec<Said>) {
+        for role in [Role::Incumbent, Role::Predecessor, Role::Shadow] {
+            for id in self.of(timeframe, |e| e.role == role && e.is_here) {
+                if let Some(entry) = self.entries.get(&id) {
+                    out.push(Said::Seat(entry.note.model, role));
+                }
+            }
+        }
+    }
+
+    fn set_role(&mut self, id: Id, role: Role) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.role = role;
+            entry.duel = None;
+        }
+    }
+
+    /// Makes a model the incumbent. The one before becomes its predecessor, and the predecessor before retires.
+    fn seat(
+        &mut self,
+        now: Timestamp,
+        id: Id,
+        step: Step,
+        figures: Figures,
+        baseline: Option<evidence::Spread>,
+        out: &mut Vec<Said>,
+    ) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        (entry.role, entry.duel) = (Role::Incumbent, None);
+        let (model, horizon) = (entry.note.model, entry.horizon());
+        let timeframe = model.timeframe;
+        let place = &mut self.places[timeframe.index()];
+        place.watch = Some(Watch::new(horizon, baseline));
+        place.has_fallen = false;
+        let before = place.incumbent.replace(id).filter(|b| *b != id);
+        let retired = std::mem::replace(&mut place.predecessor, before).filter(|r| *r != id);
+        out.push(Said::Seat(model, Role::Incumbent));
+        note(now, model, step, figures, out);
+        if let Some(before) = before {
+            self.set_role(before, Role::Predecessor);
+            self.say_seat(before, Role::Predecessor, out);
+        }
+        if let Some(retired) = retired.filter(|r| Some(*r) != before) {
+            self.retire(now, retired, Step::Retired, Figures::default(), out);
+        }
+        // Shadows are compared with whoever speaks: a new incumbent is a new duel.
+        for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
+            if let Some(entry) = self.entries.get_mut(&shadow) {
+                entry.duel = Some(Duel::new(entry.horizon()));
+            }
+        }
+    }
+
+    fn say_seat(&self, id: Id, role: Role, out: &mut Vec<Said>) {
+        if let Some(entry) = self.entries.get(&id) {
+            out.push(Said::Seat(entry.note.model, role));
+        }
+    }
+
+    fn retire(&mut self, now: Timestamp, id: Id, step: Step, figures: Figures, out: &mut Vec<Said>) {
+        self.set_role(id, Role::Idle);
+        self.say_seat(id, Role::Idle, out);
+        if let Some(entry) = self.entries.get(&id) {
+            note(now, entry.note.model, step, figures, out);
+        }
+    }
+
+    fn promote(&mut self, now: Timestamp, id: Id, step: Step, figures: Figures, out: &mut Vec<Said>) {
+        let baseline = self.entries.get(&id).and_then(|e| e.duel.as_ref()).map(|duel| *duel.own());
+        // A record of a few blocks says too little to be held against anybody.
+        let baseline = baseline.filter(|own| own.count() >= evidence::BLOCKS_MIN);
+        let timeframe = self.entries.get(&id).map(|e| e.note.model.timeframe);
+        self.seat(now, id, step, figures, baseline, out);
+        if let Some(timeframe) = timeframe {
+            self.settle(now, timeframe, out);
+        }
+    }
+
+    /// The predecessor speaks again; who spoke lies on the shelf and is not tried again by itself.
+    fn roll_back(
+        &mut self,
+        now: Timestamp,
+        timeframe: Timeframe,
+        step: Step,
+        figures: Figures,
+        out: &mut Vec<Said>,
+    ) {
+        let place = &mut self.places[timeframe.index()];
+        let (Some(fallen), Some(before)) = (place.incumbent, place.predecessor.take()) else { return };
+        place.incumbent = None;
+        self.seat(now, before, Step::Restored, Figures::default(), None, out);
+        self.retire(now, fallen, step, figures, out);
+        self.settle(now, timeframe, out);
+    }
+
+    /// A model that cannot be asked any more leaves its place.
+    fn leave(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.is_here = false;
+        let (model, role) = (entry.note.model, entry.role);
+        match role {
+            Role::Idle => {}
+            Role::Incumbent => self.lose_incumbent(now, model, out),
+            Role::Predecessor => {
+                self.places[model.timeframe.index()].predecessor = None;
+                self.retire(now, id, Step::Gone, Figures::default(), out);
+            }
+            Role::Shadow | Role::Waiting => self.retire(now, id, Step::Gone, Figures::default(), out),
+        }
+    }
+
+    /// The incumbent's bundle is gone: the predecessor follows it, or whoever else is there, or nobody.
+    fn lose_incumbent(&mut self, now: Timestamp, model: ModelNote, out: &mut Vec<Said>) {
+        let place = &mut self.places[model.timeframe.index()];
+        place.incumbent = None;
+        let next = place.predecessor.take();
+        self.retire(now, id_of(&model), Step::Gone, Figures::default(), out);
+        if let Some(next) = next.filter(|n| self.entries.get(n).is_some_and(|e| e.is_here)) {
+            self.seat(now, next, Step::Restored, Figures::default(), None, out);
+        }
+    }
+
+    // ---- who is better ----
+
+    /// Holds a loss beside those of the same moment.
+    fn pair(&mut self, timeframe: Timeframe, scored: &Scored, loss: f64) {
+        let (id, at) = (id_of(&scored.model), moment(timeframe, scored.at));
+        let place = &mut self.places[timeframe.index()];
+        let there = place.pairs.entry((scored.at, scored.symbol)).or_default();
+        let met: Vec<(Id, f64)> = there.clone();
+        there.push((id, loss));
+        if place.pairs.len() > PAIRS_MAX {
+            place.pairs.pop_first();
+        }
+        for (other, other_loss) in met {
+            self.meet(timeframe, at, (id, loss), (other, other_loss));
+            self.meet(timeframe, at, (other, other_loss), (id, loss));
+        }
+    }
+
+    /// Two losses of one moment: counted where the first belongs to a shadow and the second to the incumbent, or the
+    /// first to the incumbent and the second to its predecessor, and both are judged by one rule.
+    fn meet(&mut self, timeframe: Timeframe, at: i64, one: (Id, f64), other: (Id, f64)) {
+        if !self.are_comparable(one.0, other.0) {
+            return;
+        }
+        let place = &mut self.places[timeframe.index()];
+        if place.incumbent == Some(one.0) && place.predecessor == Some(other.0) {
+            if let Some(watch) = &mut place.watch {
+                watch.push_beside(at, one.1, other.1);
+            }
+        } else if place.incumbent == Some(other.0)
+            && let Some(duel) = self.entries.get_mut(&one.0).and_then(|e| e.duel.as_mut())
+        {
+            duel.push(at, one.1, other.1);
+        }
+    }
+
+    fn are_comparable(&self, one: Id, other: Id) -> bool {
+        let (Some(one), Some(other)) = (self.entries.get(&one), self.entries.get(&other)) else {
+            return false;
+        };
+        let same = match (one.note.rule, other.note.rule) {
+            (Some(a), Some(b)) => is_same_rule(&a, &b),
+            _ => false,
+        };
+        same && one.horizon() == other.horizon()
+    }
+
+    /// Looks that are due: at each shadow, and at the incumbent.
+    fn judge(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
+        let place = self.place(timeframe);
+        let Some(incumbent) = place.incumbent.filter(|_| !place.is_pinned) else { return };
+        for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
+            let settings = self.settings;
+            let duel = self.entries.get_mut(&shadow).and_then(|e| e.duel.as_mut());
+            match duel.and_then(|duel| duel.look(&settings, incumbent.2)) {
+                Some(Verdict::Better(figures)) => {
+                    return self.promote(now, shadow, Step::Promoted, figures, out);
+                }
+                Some(Verdict::NotBetter(figures)) => self.retire(now, shadow, Step::NotBetter, figures, out),
+                Some(Verdict::Worse(figures)) => self.retire(now, shadow, Step::Worse, figures, out),
+                None => continue,
+            }
+            self.settle(now, timeframe, out);
+        }
+        self.watch(now, timeframe, incumbent, out);
+    }
+
+    fn watch(&mut self, now: Timestamp, timeframe: Timeframe, incumbent: Id, out: &mut Vec<Said>) {
+        let (settings, place) = (self.settings, &mut self.places[timeframe.index()]);
+        let predecessor = place.predecessor;
+        let Some(watch) = &mut place.watch else { return };
+        let scored_before = place.has_fallen;
+        match watch.look(&settings, incumbent.2, predecessor.map(|p| p.2)) {
+            Some(Fall::Behind(figures) | Fall::BelowItself(figures, true)) => {
+                self.roll_back(now, timeframe, Step::RolledBack, figures, out);
+            }
+            Some(Fall::BelowItself(figures, false)) => {
+                place.has_fallen = true;
+                if !scored_before && let Some(entry) = self.entries.get(&incumbent) {
+                    note(now, entry.note.model, Step::Fell, figures, out);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+fn note(at: Timestamp, model: ModelNote, step: Step, figures: Figures, out: &mut Vec<Said>) {
+    out.push(Said::Note(ShelfNote { model, step, figures, at }));
+}
+
+/// Which bar of its timeframe a forecast was made at: the symbols' closes come some moments apart.
+fn moment(timeframe: Timeframe, at: Timestamp) -> i64 {
+    let span_ns = timeframe.minutes().map_or(DAY, |minutes| minutes * MINUTE);
+    at.ns().div_euclid(span_ns)
+}
+
+fn is_same_rule(a: &LabelRule, b: &LabelRule) -> bool {
+    let near = |x: f64, y: f64| (x - y).abs() <= SAME_RULE * x.abs().max(y.abs());
+    match (*a, *b) {
+        (LabelRule::Horizon { threshold_atr: x }, LabelRule::Horizon { threshold_atr: y }) => near(x, y),
+        (
+            LabelRule::TripleBarrier { up_atr, down_atr },
+            LabelRule::TripleBarrier { up_atr: up, down_atr: down },
+        ) => near(up_atr, up) && near(down_atr, down),
+        _ => false,
+    }
+}
+
+/// Compares versions part by part, numbers as numbers: `1.10` is newer than `1.9`.
+pub fn is_newer(version: &str, than: &str) -> bool {
+    version_parts(version) > version_parts(than)
+}
+
+fn version_parts(version: &str) -> Vec<(u64, String)> {
+    version.split(['.', '-']).map(|part| (part.parse().unwrap_or(0), part.to_string())).collect()
+}

@@ -1,0 +1,204 @@
+//! The first look at a bundle, made by a child of this process: the program runs itself again with limits on time,
+//! memory and files, because some model files hang or blow up inside any loader. The child says one line; whatever
+//! else becomes of it (killed, crashed, silent) is a refusal too.
+
+use crate::clock::monotonic_ns;
+use onnx::{Finding, Refused};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// The command the child is started with.
+pub const COMMAND: &str = "vet-model";
+/// Addresses the child's allocator reserves at a time, in KiB.
+const RESERVE_KIB: &str = "32768";
+/// How often a child is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(4);
+/// Most bytes taken of what a child says.
+const SAID_MAX: u64 = 64 * 1024;
+
+/// What a look may cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How much of a model is taken.
+    pub limits: onnx::Limits,
+    /// Longest look, on the wall clock; the processor's time is bounded alike.
+    pub time: Duration,
+    /// Most memory the child may map, bytes.
+    pub memory_bytes: u64,
+    /// Longest answer of a model, nanoseconds.
+    pub answer_ns_max: u64,
+}
+
+/// Whoever looks at bundles.
+#[derive(Clone, Debug)]
+pub struct Vetting {
+    /// The program that knows [`COMMAND`]; `None` looks in this process, without limits on time and memory.
+    pub program: Option<PathBuf>,
+    /// What a look may cost.
+    pub bounds: Bounds,
+}
+
+impl Vetting {
+    /// Looks at a bundle. Takes milliseconds, and never longer than the time allowed: not on a thread that trades.
+    pub fn look(&self, folder: &Path) -> Finding {
+        match &self.program {
+            None => {
+                onnx::inspect::inspect(folder, &self.bounds.limits, self.bounds.answer_ns_max, &monotonic_ns)
+            }
+            Some(program) => self.ask(program, folder, None),
+        }
+    }
+
+    /// Has the child misbehave in a known way, to see that its bounds hold.
+    pub fn drill(&self, folder: &Path, drill: &str) -> Finding {
+        match &self.program {
+            Some(program) => self.ask(program, folder, Some(drill)),
+            None => refused(folder, "there is no child process to try", "run the program itself"),
+        }
+    }
+
+    fn ask(&self, program: &Path, folder: &Path, drill: Option<&str>) -> Finding {
+        let child = match self.command(program, folder, drill).spawn() {
+            Ok(child) => child,
+            Err(e) => return refused(folder, &format!("no process to look at it ({e})"), "try again"),
+        };
+        self.hear(child, folder)
+    }
+
+    /// Without the environment: it holds the broker's keys.
+    fn command(&self, program: &Path, folder: &Path, drill: Option<&str>) -> Command {
+        let Bounds { limits, time, memory_bytes, answer_ns_max } = &self.bounds;
+        let mut command = Command::new(program);
+        command.env_clear().current_dir("/").arg(COMMAND);
+        // The allocator reserves a GiB of addresses at once otherwise, which a bound on memory counts.
+        command.env("MIMALLOC_ARENA_RESERVE", RESERVE_KIB);
+        // The child stands elsewhere, and a link that leads to the folder ends here.
+        command.arg(std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()));
+        let seconds = time.as_secs().max(1) + u64::from(time.subsec_nanos() > 0);
+        let numbers = [
+            ("--processor-seconds", seconds),
+            ("--memory-bytes", *memory_bytes),
+            ("--answer-ns-max", *answer_ns_max),
+            ("--bytes-max", limits.bytes_max as u64),
+            ("--nodes-max", limits.nodes_max as u64),
+        ];
+        for (name, number) in numbers {
+            command.arg(name).arg(number.to_string());
+        }
+        if let Some(drill) = drill {
+            command.arg("--drill").arg(drill);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn hear(&self, mut child: Child, folder: &Path) -> Finding {
+        let status = match self.wait(&mut child) {
+            Ok(Some(status)) => status,
+            Ok(None) => {
+                let found = format!("looking at it took longer than {:?} and was ended", self.bounds.time);
+                return refused(folder, &found, "use a smaller model without loops");
+            }
+            Err(e) => {
+                return refused(folder, &format!("the look at it cannot be followed ({e})"), "try again");
+            }
+        };
+        let said = child.stdout.take().map(taken).unwrap_or_default();
+        if status.success()
+            && let Some(finding) = said.lines().last().and_then(|line| serde_json::from_str(line).ok())
+        {
+            return finding;
+        }
+        let complaint = child.stderr.take().map(taken).unwrap_or_default();
+        let (found, remedy) = self.ending(status, &complaint);
+        refused(folder, &found, remedy)
+    }
+
+    /// How it ended; `None` when it had to be killed.
+    fn wait(&self, child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+        let begun_ns = monotonic_ns();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if u128::from(monotonic_ns() - begun_ns) >= self.bounds.time.as_nanos() {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// What became of a child that did not answer.
+    fn ending(&self, status: ExitStatus, complaint: &str) -> (String, &'static str) {
+        use std::os::unix::process::ExitStatusExt;
+        const SIGXCPU: i32 = 24;
+        let mebibytes = self.bounds.memory_bytes >> 20;
+        let starved = ["memory allocation of", "failed to allocate", "out of memory"];
+        if starved.iter().any(|words| complaint.contains(words)) {
+            return (
+                format!("looking at it takes more memory than {mebibytes} MiB"),
+                "use a model that unfolds to less",
+            );
+        }
+        if status.signal() == Some(SIGXCPU) {
+            let found = format!("looking at it took more than {:?} of processor time", self.bounds.time);
+            return (found, "use a smaller model without loops");
+        }
+        let last = complaint.lines().last().unwrap_or("it said nothing");
+        let last: String = last.chars().filter(|c| *c != ';').take(200).collect();
+        (format!("it crashed the loader ({status}: {last})"), "export it again with another exporter")
+    }
+}
+
+fn refused(folder: &Path, found: &str, remedy: &str) -> Finding {
+    Finding::Refused(Refused {
+        reason: format!("{}: {found}; {remedy}", folder.display()),
+        unfinished: false,
+    })
+}
+
+/// What came out of a pipe, cut where it grows too long.
+fn taken(pipe: impl Read) -> String {
+    let mut bytes = Vec::new();
+    // What could be read before a fault is all there is to know.
+    let _ = pipe.take(SAID_MAX).read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vetting(program: &str) -> Vetting {
+        let time = Duration::from_millis(300);
+        let limits = onnx::Limits::TABULAR;
+        let bounds = Bounds { limits, time, memory_bytes: 1 << 30, answer_ns_max: 1_000_000 };
+        Vetting { program: Some(program.into()), bounds }
+    }
+
+    fn reason(finding: Finding) -> String {
+        match finding {
+            Finding::Refused(refused) => refused.reason,
+            Finding::Sound(sound) => panic!("{sound:?}"),
+        }
+    }
+
+    #[test]
+    fn a_child_that_says_nothing_useful_is_a_refusal() {
+        let said = reason(vetting("/bin/true").look(Path::new("/tmp")));
+        assert!(said.contains("crashed the loader") && said.contains("exit status: 0"), "{said}");
+        let said = reason(vetting("/nowhere/at/all").look(Path::new("/tmp")));
+        assert!(said.contains("no process"), "{said}");
+    }
+
+    #[test]
+    fn a_child_that_does_not_end_is_killed() {
+        // `yes` goes on until its pipe is full, and then waits for ever.
+        let said = reason(vetting("/usr/bin/yes").look(Path::new("/tmp")));
+        assert!(said.contains("longer than 300ms"), "{said}");
+    }
+}

@@ -184,3 +184,38 @@ fn prices_odds_and_greeks() {
     assert!((profile.probability_of_profit(&forecast) - 0.7).abs() < 1e-12);
     assert!((profile.expected(&forecast) - (0.7 * 65.0 - 0.3 * 435.0)).abs() < 1e-9);
 }
+
+proptest::proptest! {
+    /// A covered set of one expiry asks under Regulation T what it can lose when nothing was paid for it, whatever its
+    /// strikes; with the longs of the next expiry it never asks less than nothing, and never more than naked.
+    #[test]
+    fn reg_t_is_the_worst_loss_of_what_is_covered(
+        strikes in proptest::collection::vec(50u32..150, 2..5),
+        calls in proptest::collection::vec(proptest::bool::ANY, 4),
+        later in proptest::bool::ANY,
+    ) {
+        // Every short has a long of its right.
+        let set: Vec<StructureLeg> = strikes
+            .chunks_exact(2)
+            .zip(&calls)
+            .flat_map(|(pair, call)| {
+                let right = if *call { Right::Call } else { Right::Put };
+                [(pair[0], -100.0, 0.1), (pair[1], 100.0, if later { 0.2 } else { 0.1 })].map(|(k, shares, years)| {
+                    let kind = Kind::Option { right, strike: f64::from(k), years, vol: 0.2 };
+                    StructureLeg { kind, shares, bid: 1.0, ask: 1.0 }
+                })
+            })
+            .collect();
+        let asked = reg_t_margin(&set, 100.0, NakedRates::STOCK);
+        if later {
+            let apart: f64 = strikes.chunks_exact(2).zip(&calls).map(|(pair, call)| {
+                let up = f64::from(pair[1]) - f64::from(pair[0]);
+                100.0 * (if *call { up } else { -up }).max(0.0)
+            }).sum();
+            proptest::prop_assert!(asked >= 0.0 && asked <= apart + 1e-9, "{} {}", asked, apart);
+        } else {
+            let worst = extreme(Profile::new(&set, 0.0).expect("one expiry").max_loss()).max(0.0);
+            proptest::prop_assert!((asked - worst).abs() < 1e-9, "{} {}", asked, worst);
+        }
+    }
+}

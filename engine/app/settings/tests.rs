@@ -366,6 +366,20 @@ fn every_usual_structure_is_shipped() {
 }
 
 #[test]
+fn the_example_of_the_documentation_can_be_copied() {
+    let page = include_str!("../../../docs/structures.md");
+    let example =
+        page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let files = [("structures.yaml", example)];
+    let settings =
+        compile_with(&format!("{HEAD}structures: [my_put_diagonal]\nexit:\n  days_min: 7\n"), &files);
+    let settings = settings.unwrap_or_else(|faults| panic!("{faults}"));
+    let [structure] = &settings.strategy.structures[..] else { panic!("one structure") };
+    assert!(structure.has_many_expiries() && structure.tradeable().is_ok());
+    assert_eq!((structure.span().min, structure.span().max), (14, 59));
+}
+
+#[test]
 fn what_cannot_be_traded_is_refused_with_the_reason() {
     let with = |name: &str| only(&format!("structures: [bull_put_spread, {name}]\n"));
     let fault = with("covered_call");

@@ -500,4 +500,4 @@ async fn open(url: &str, encoding: Encoding) -> Result<Socket, Loss> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,7 +4,8 @@
 use crate::control::Channels;
 use crate::keys::Keys;
 use crate::rest::{Clocks, Rest, RestSettings};
-use crate::session::{Complaint, PlanLimits, Session, SessionSettings};
+use crate::session::{Complaint, Session};
+use crate::socket::tests::{MS, monotonic_ns, settings as limits};
 use crate::socket::{FeedCommand, FeedHandler, run_market_feed};
 use crate::wire::{DataFeed, Encoding, WireFault};
 use market::Timestamp;
@@ -23,7 +24,6 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 const CERTIFICATE: &[u8] = include_bytes!("../../tests/golden/tls/stranger.pem");
 const KEY: &[u8] = include_bytes!("../../tests/golden/tls/stranger.key");
-const MS: u64 = 1_000_000;
 
 /// A server that offers the stranger's certificate; counts the bytes that came through to it after a handshake.
 async fn stranger() -> (u16, Arc<AtomicUsize>) {
@@ -59,11 +59,6 @@ fn run(test: impl Future<Output = ()>) {
     tokio::task::LocalSet::new().block_on(&runtime, test);
 }
 
-fn monotonic_ns() -> u64 {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed().as_nanos() as u64 + 1
-}
-
 /// Stops the feed after the first lost connection.
 struct Heard {
     complaints: Vec<String>,
@@ -97,23 +92,10 @@ impl FeedHandler for Heard {
 fn a_stream_refuses_a_certificate_nobody_vouches_for() {
     run(async {
         let (port, through) = stranger().await;
-        let settings = SessionSettings {
-            connect_limit_ns: 10_000 * MS,
-            answer_limit_ns: 10_000 * MS,
-            ping_every_ns: 10_000 * MS,
-            pong_limit_ns: 10_000 * MS,
-            mute_ns: 60_000 * MS,
-            backoff_first_ns: 20 * MS,
-            backoff_max_ns: 50 * MS,
-            login_repeats_max: 3,
-            subscribe_chunk: 100,
-            limits: PlanLimits { stock_symbols: None, option_quotes: None },
-            seed: 1,
-        };
         let wanted = Channels { quotes: vec!["SPY".into()], ..Channels::default() };
         let keys = Keys::new("id", "secret");
         let session =
-            Session::new(settings, DataFeed::Stocks, Encoding::Json, keys, wanted).expect("within the plan");
+            Session::new(limits(), DataFeed::Stocks, Encoding::Json, keys, wanted).expect("within the plan");
         let (sender, mut commands) = mpsc::channel(1);
         let mut heard = Heard { complaints: vec![], commands: Some(sender) };
         let url = format!("wss://localhost:{port}/v2/sip");

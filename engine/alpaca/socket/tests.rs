@@ -19,14 +19,15 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 
 type Server = WebSocketStream<TcpStream>;
 
-const MS: u64 = 1_000_000;
+pub(crate) const MS: u64 = 1_000_000;
 
-fn monotonic_ns() -> u64 {
+pub(crate) fn monotonic_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-fn settings() -> SessionSettings {
+/// Limits that no test reaches.
+pub(crate) fn settings() -> SessionSettings {
     SessionSettings {
         connect_limit_ns: 10_000 * MS,
         answer_limit_ns: 10_000 * MS,

@@ -168,7 +168,7 @@ def lightgbm(e, train, stop, seed):
     from onnxmltools.convert.common.data_types import FloatTensorType
 
     model = lgb.LGBMClassifier(
-        n_estimators=400, learning_rate=0.05, num_leaves=15, min_child_samples=30, subsample=0.8, subsample_freq=1,
+        n_estimators=250, learning_rate=0.08, num_leaves=15, min_child_samples=30, subsample=0.8, subsample_freq=1,
         colsample_bytree=0.7, reg_lambda=2.0, random_state=seed, deterministic=True, n_jobs=1, verbose=-1,
     )  # fmt: skip
     model.fit(
@@ -203,7 +203,7 @@ onnx.helper.make_attribute = whole_attribute
 def sklearn(e, train, stop, seed):
     ensemble = need("sklearn.ensemble")
     best, best_loss = None, np.inf
-    for rounds in (20, 40, 80, 160):
+    for rounds in (30, 100):
         model = ensemble.HistGradientBoostingClassifier(
             max_iter=rounds, learning_rate=0.07, max_leaf_nodes=12, min_samples_leaf=30, l2_regularization=2.0,
             early_stopping=False, random_state=seed,

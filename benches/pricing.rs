@@ -14,6 +14,7 @@ use pricing::dividends::{CashCurve, CashOption, Dividend, Resolution};
 use pricing::european::{Terms, greeks};
 use pricing::implied::{implied, implied_into};
 use pricing::smile::fit;
+use pricing::surface::Surface;
 use std::hint::black_box;
 
 const YEARS: f64 = 0.0877;
@@ -265,6 +266,12 @@ fn smiles(group: &mut BenchmarkGroup<'_, WallTime>, chain: &Chain, now: Timestam
         points.iter_mut().enumerate().for_each(|(i, p)| p.vol += 0.001 * ((i % 7) as f64 - 2.0) / 3.0);
         group.bench_function(BenchmarkId::new("smile refit, points", points.len()), |b| {
             b.iter(|| fit(black_box(&points), years, Some(&last.svi), None));
+        });
+        let terms = chain.expiry_terms()[3].terms;
+        let mut surface = Surface::new();
+        surface.refit(&terms, &points);
+        group.bench_function(BenchmarkId::new("expiry refit with its spline, points", points.len()), |b| {
+            b.iter(|| surface.refit(&terms, black_box(&points)));
         });
         group.bench_function(BenchmarkId::new("smile from nothing, points", points.len()), |b| {
             b.iter(|| fit(black_box(&points), years, None, None));

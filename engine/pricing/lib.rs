@@ -32,6 +32,7 @@ pub mod outlook;
 
 #[cfg(test)]
 mod real_chains_test;
+pub mod ripple;
 pub mod smile;
 pub mod structure;
 #[cfg(test)]

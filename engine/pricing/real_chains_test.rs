@@ -53,7 +53,7 @@ struct Tally {
     inside: u32,
     vol_off: Vec<f64>,
     delta_off: Vec<f64>,
-    rms: Vec<f64>,
+    smiles: u32,
     repaired: u32,
 }
 
@@ -100,7 +100,7 @@ fn expiry(surface: &mut Surface, quotes: &[Quoted], years: f64, spot: f64, tally
         return;
     }
     let slice = surface.slices().iter().find(|s| s.terms.years == years).expect("just fitted");
-    tally.rms.push(slice.fit.rms_vol);
+    tally.smiles += 1;
     tally.repaired += u32::from(slice.fit.repaired);
     for (q, strike) in held {
         let value = greeks(q.contract.right, &terms, strike, slice.vol(strike)).price;
@@ -134,24 +134,22 @@ fn spx_2019() {
             let years = (f64::from(date.days_since(today)) - 0.25 / 24.0) / 365.0;
             expiry(&mut surface, quotes, years, spot, &mut tally);
         }
-        let mut before = None;
+        let mut before: Option<crate::ripple::Smile> = None;
         for slice in surface.slices() {
-            assert!(slice.svi.is_free(before.as_ref()), "{name}: {slice:?}");
-            before = Some(slice.svi);
+            assert!(slice.smile.is_free(before.as_ref()), "{name}: {slice:?}");
+            before = Some(slice.smile);
         }
         assert!(surface.slices().len() > 15, "{name}: {}", surface.slices().len());
         assert!(surface.is_calendar_free(0.05), "{name}");
     }
     let share = f64::from(tally.inside) / f64::from(tally.liquid);
-    println!("smiles changed to be free: {} of {}", tally.repaired, tally.rms.len());
+    println!("SVI changed to be free: {} of {}", tally.repaired, tally.smiles);
     println!("inside bid and ask: {} of {} ({share:.4})", tally.inside, tally.liquid);
     for (what, values) in [("volatility", &mut tally.vol_off), ("delta", &mut tally.delta_off)] {
         let [q50, q90, q99] = [0.5, 0.9, 0.99].map(|s| quantile(values, s));
         println!("{what} against the vendor's: median {q50:.5}, 90 % {q90:.5}, 99 % {q99:.5}");
     }
-    // Five parameters follow these tight markets to about a quarter of a volatility point, which is inside the spread
-    // for three quotes in ten only; docs/options.md says what is missing.
-    let rms = quantile(&mut tally.rms, 0.9);
-    assert!(rms < 0.006, "{rms} {}", tally.repaired);
+    // Nine in ten are asked; docs/options.md says where and why the rest lies outside.
+    assert!(share > 0.78, "{share}");
     assert!(quantile(&mut tally.vol_off, 0.5) < 0.005 && quantile(&mut tally.delta_off, 0.5) < 0.01);
 }

@@ -56,7 +56,7 @@ const PARAMETERS: usize = 5;
 /// `g` is held above this in the fit, and above zero in the check.
 const G_MARGIN: f64 = 2e-3;
 /// What `g` of a new smile, and its share above the smile before, are left with at least, so that finer grids than ours find none below zero either.
-const G_LEFT: f64 = 2e-5;
+pub(crate) const G_LEFT: f64 = 2e-5;
 const PENALTY: f64 = 1000.0;
 /// Times the penalties are made twentyfold.
 const HARDER: u32 = 4;
@@ -95,9 +95,7 @@ impl Svi {
     /// Durrleman's function: the density of the forward at `k` is this times a positive factor.
     #[inline(always)]
     pub fn durrleman(&self, k: f64) -> f64 {
-        let (w, slope, bend) = self.shape(k);
-        let share = 1.0 - 0.5 * k * slope / w;
-        share * share - 0.25 * slope * slope * (1.0 / w + 0.25) + 0.5 * bend
+        durrleman(k, self.shape(k))
     }
 
     /// True when no butterfly is seen on dense grids (wide, over six deviations, around the bend) and in the wings, and no
@@ -118,20 +116,20 @@ impl Svi {
     }
 
     /// Where it is compared with the smile before.
-    fn meetings(&self, before: &Svi) -> impl Iterator<Item = f64> + use<> {
+    pub(crate) fn meetings(&self, before: &Svi) -> impl Iterator<Item = f64> + use<> {
         let range = before.quoted();
         let all = self.places().chain(before.places()).chain(grid(-range.0, DENSE));
         all.filter(move |k| *k >= range.0 && *k <= range.1)
     }
 
     /// Log-moneyness between which options are worth quoting.
-    fn quoted(&self) -> (f64, f64) {
+    pub(crate) fn quoted(&self) -> (f64, f64) {
         let deviation = self.variance(0.0).max(1e-12).sqrt();
         (-6.0 * deviation, 4.0 * deviation)
     }
 
     /// Where arbitrage is looked for.
-    fn places(&self) -> impl Iterator<Item = f64> + use<> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = f64> + use<> {
         let deviation = self.variance(0.0).max(1e-12).sqrt();
         let (m, sigma) = (self.m, self.sigma);
         // Dense in the middle, out to three: a twentieth and twenty times the forward.
@@ -176,6 +174,13 @@ impl Svi {
             self.b * self.sigma * self.sigma / root,
         ]
     }
+}
+
+/// Durrleman's function of a total variance and its first two derivatives at `k`.
+#[inline(always)]
+pub(crate) fn durrleman(k: f64, (w, slope, bend): (f64, f64, f64)) -> f64 {
+    let share = 1.0 - 0.5 * k * slope / w;
+    share * share - 0.25 * slope * slope * (1.0 / w + 0.25) + 0.5 * bend
 }
 
 fn grid(reach: f64, points: usize) -> impl Iterator<Item = f64> {

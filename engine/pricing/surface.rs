@@ -4,6 +4,7 @@
 
 use crate::elementary::normal;
 use crate::european::{Terms, greeks};
+use crate::ripple::Smile;
 use crate::smile::{Fit, SmilePoint, Svi, fit};
 use market::Right;
 
@@ -13,8 +14,8 @@ pub struct Slice {
     /// Spot, rate, yield and time.
     pub terms: Terms,
     /// Total variance by log-moneyness.
-    pub svi: Svi,
-    /// How the last fit went.
+    pub smile: Smile,
+    /// How the last fit of its SVI went.
     pub fit: Fit,
 }
 
@@ -36,7 +37,7 @@ pub struct Summary {
 impl Slice {
     /// Volatility a year at a strike.
     pub fn vol(&self, strike: f64) -> f64 {
-        self.svi.vol(libm::log(strike / self.terms.forward()), self.terms.years)
+        self.smile.vol(libm::log(strike / self.terms.forward()), self.terms.years)
     }
 
     /// The strike whose option has this delta's size (0 to 1) at its own volatility; `None` when none has.
@@ -44,9 +45,9 @@ impl Slice {
         let forward = self.terms.forward();
         let size = |k: f64| {
             let strike = forward * libm::exp(k);
-            greeks(right, &self.terms, strike, self.svi.vol(k, self.terms.years)).delta.abs()
+            greeks(right, &self.terms, strike, self.smile.vol(k, self.terms.years)).delta.abs()
         };
-        let reach = 8.0 * self.svi.variance(0.0).sqrt() + 0.1;
+        let reach = 8.0 * self.smile.variance(0.0).sqrt() + 0.1;
         // The size of delta falls with the strike for calls, rises for puts.
         let rising = right == Right::Put;
         let (mut low, mut high) = (-reach, reach);
@@ -83,7 +84,7 @@ impl Slice {
             return 1.0;
         }
         let k = libm::log(strike / self.terms.forward());
-        let (w, slope, _) = self.svi.shape(k);
+        let (w, slope, _) = self.smile.shape(k);
         let root = w.max(1e-18).sqrt();
         let d2 = -k / root - 0.5 * root;
         // -dC/dK of the undiscounted call: N(d2) less the density at d2 times the slope of the root of variance.
@@ -119,9 +120,15 @@ impl Surface {
         let minute = 60.0 / crate::european::SECONDS_PER_YEAR;
         let place = self.slices.partition_point(|s| s.terms.years < terms.years - minute);
         let same = self.slices.get(place).filter(|s| (s.terms.years - terms.years).abs() <= minute).copied();
-        let before = place.checked_sub(1).map(|i| self.slices[i].svi);
-        let found = fit(points, terms.years, same.map(|s| s.svi).as_ref(), before.as_ref())?;
-        let slice = Slice { terms: *terms, svi: found.svi, fit: found };
+        let before = place.checked_sub(1).map(|i| self.slices[i].smile);
+        let last = same.map(|s| s.smile.svi);
+        let alone = fit(points, terms.years, last.as_ref(), None)?;
+        let rippled = Smile::rippled(alone.svi, points, terms.years, before.as_ref());
+        let (found, smile) = match rippled {
+            Some(smile) => (alone, smile),
+            None => self.above(terms, points, place, last.as_ref())?,
+        };
+        let slice = Slice { terms: *terms, smile, fit: found };
         match same {
             Some(_) => self.slices[place] = slice,
             None => self.slices.insert(place, slice),
@@ -129,13 +136,29 @@ impl Surface {
         Some(found)
     }
 
+    /// The fit whose SVI itself stays above the SVI before: where no spline alone makes the smile free.
+    fn above(
+        &self,
+        terms: &Terms,
+        points: &[SmilePoint],
+        place: usize,
+        last: Option<&Svi>,
+    ) -> Option<(Fit, Smile)> {
+        let before = place.checked_sub(1).map(|i| self.slices[i].smile);
+        let found = fit(points, terms.years, last, before.map(|s| s.svi).as_ref())?;
+        let smile = Smile::over(found.svi, points, terms.years, before.as_ref());
+        let smile = smile.or_else(|| Some(before?.lifted(points, terms.years)))?;
+        Some((found, smile))
+    }
+
     /// Lets `years` pass for all expiries: those over are dropped, the others' smiles keep their volatility.
     pub fn pass(&mut self, years: f64) {
         for s in &mut self.slices {
             let left = s.terms.years - years;
             let share = (left / s.terms.years).max(0.0);
-            s.svi.a *= share;
-            s.svi.b *= share;
+            s.smile.svi.a *= share;
+            s.smile.svi.b *= share;
+            s.smile.ripple = s.smile.ripple.times(share);
             s.terms = Terms::new(s.terms.spot, left.max(0.0), s.terms.rate, s.terms.dividend_yield);
         }
         self.slices.retain(|s| s.terms.years > 0.0);
@@ -144,7 +167,7 @@ impl Surface {
     /// True when no smile lies below an earlier one over the log-moneyness `-reach..reach`.
     pub fn is_calendar_free(&self, reach: f64) -> bool {
         let above =
-            |k: f64| self.slices.windows(2).all(|p| p[1].svi.variance(k) >= p[0].svi.variance(k) - 1e-12);
+            |k: f64| self.slices.windows(2).all(|p| p[1].smile.variance(k) >= p[0].smile.variance(k) - 1e-12);
         (0..=400).all(|i| above(reach * (f64::from(i) / 200.0 - 1.0)))
     }
 
@@ -152,7 +175,7 @@ impl Surface {
     /// `None` without expiries.
     pub fn variance(&self, k: f64, years: f64) -> Option<f64> {
         let after = self.slices.partition_point(|s| s.terms.years < years);
-        let at = |i: usize| self.slices[i].svi.variance(k);
+        let at = |i: usize| self.slices[i].smile.variance(k);
         if self.slices.is_empty() || years.is_nan() || years <= 0.0 {
             return None;
         }
@@ -174,6 +197,6 @@ impl Surface {
 
     /// The volatility at the forward by time: the term structure.
     pub fn term_structure(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.slices.iter().map(|s| (s.terms.years, s.svi.vol(0.0, s.terms.years)))
+        self.slices.iter().map(|s| (s.terms.years, s.smile.vol(0.0, s.terms.years)))
     }
 }

@@ -1,6 +1,7 @@
 //! Fitted surfaces: they follow the quotes, and a dense grid finds no arbitrage on them.
 
 use crate::european::{Terms, greeks};
+use crate::ripple::Smile;
 use crate::smile::{SmilePoint, Svi, fit};
 use crate::surface::Surface;
 use market::Right;
@@ -23,7 +24,7 @@ const SKEWED: Svi = Svi { a: 0.0004, b: 0.02, rho: -0.6, m: 0.01, sigma: 0.06 };
 fn free_of_arbitrage(surface: &Surface) {
     for slice in surface.slices() {
         let forward = slice.terms.forward();
-        let deviation = slice.svi.variance(0.0).sqrt();
+        let deviation = slice.smile.variance(0.0).sqrt();
         let call = |k: f64| greeks(Right::Call, &slice.terms, k, slice.vol(k)).price;
         let step = 0.02 * deviation * forward;
         let mut strike = forward * (-4.5 * deviation).exp();
@@ -96,10 +97,10 @@ fn the_surface_answers_by_delta_strike_and_time() {
         (last, strike) = (above, strike + 0.5);
     }
     assert!(first.probability_above(50.0) > 0.999 && last < 0.001);
-    let vol = surface.slices()[1].svi.vol(0.0, 0.25);
+    let vol = surface.slices()[1].smile.vol(0.0, 0.25);
     surface.pass(0.12);
     assert_eq!(surface.slices().len(), 2, "the first expiry is over");
-    assert!((surface.slices()[0].svi.vol(0.0, 0.13) - vol).abs() < 1e-12);
+    assert!((surface.slices()[0].smile.vol(0.0, 0.13) - vol).abs() < 1e-12);
 }
 
 proptest! {
@@ -118,10 +119,10 @@ proptest! {
                 .collect();
             surface.refit(&Terms::new(100.0, years, 0.03, 0.0), &points);
         }
-        let mut before: Option<Svi> = None;
+        let mut before: Option<Smile> = None;
         for slice in surface.slices() {
-            prop_assert!(slice.svi.is_free(before.as_ref()), "{:?}", slice);
-            before = Some(slice.svi);
+            prop_assert!(slice.smile.is_free(before.as_ref()), "{:?}", slice);
+            before = Some(slice.smile);
         }
     }
 }

@@ -28,7 +28,7 @@ pub fn signs(chain: &Chain, surface: &Surface, realised: Option<f64>) -> ChainSi
         let apart = move |s: &&Slice| s.terms.years - near.terms.years >= APART_MIN;
         slices().filter(apart).min_by(nearest_to(FAR))
     });
-    let atm = |s: &Slice| s.svi.vol(0.0, s.terms.years);
+    let atm = |s: &Slice| s.smile.vol(0.0, s.terms.years);
     let implied = month.and_then(|_| surface.vol(0.0, MONTH));
     ChainSigns {
         iv_rank: None,

@@ -62,7 +62,7 @@ fn smile(scene: &Scene, e: &Expiry, colour: RGBColor) -> Option<Smile> {
     let forward = e.terms.forward();
     let quotes: Vec<(f64, f64, f64)> = e.rows().filter_map(|row| sides(scene, e, row)).collect();
     let (low, high) = quotes.iter().fold((f64::MAX, f64::MIN), |(l, h), q| (l.min(q.0), h.max(q.0)));
-    let reach = 4.5 * slice.svi.variance(0.0).sqrt();
+    let reach = 4.5 * slice.smile.variance(0.0).sqrt();
     let (low, high) = (low.max(forward * (-reach).exp()), high.min(forward * (0.7 * reach).exp()));
     let at = |i: u32| low + (high - low) * f64::from(i) / f64::from(POINTS);
     let curve = (0..=POINTS).map(at).map(|k| (k, 100.0 * slice.vol(k))).collect();

@@ -68,3 +68,37 @@ fn recorded_chains_are_shown() {
         assert!(!text.contains("NaN") && svg.is_some(), "{text}");
     }
 }
+
+/// To the last minutes of an expiry day: what has a volatility has sane Greeks, and nothing is NaN.
+#[test]
+fn the_last_minutes_of_an_expiry_day_are_sane() {
+    let folder = std::env::var("WINGSPREAD_DATA")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data").into());
+    let file = Path::new(&folder).join("lean/option/usa/minute/goog/20151224_quote_american.zip");
+    if !file.exists() {
+        println!("skipped: no {} (set WINGSPREAD_DATA)", file.display());
+        return;
+    }
+    let settings = settings::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config/wingspread.yaml")))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    // That day closes at one.
+    for at in ["12:30", "12:58", "12:59"] {
+        let args = cli::Chain { at: Some(at.into()), ..asked("GOOG") };
+        let scene = source::recorded(&file, "GOOG".parse().expect("a symbol"), &(&args).into(), &settings)
+            .unwrap_or_else(|e| panic!("{e:#}"));
+        let chain = &scene.chain;
+        let mut marked = 0;
+        for row in 0..chain.len() {
+            let Ok(g) = chain.greeks_of(row) else { continue };
+            let what = format!("{} at {at}: {:?} {g:?}", chain.listed()[row].contract, chain.vol_of(row));
+            assert!(g.delta.abs() <= 1.0 + 1e-9 && g.gamma >= -1e-9 && g.vega >= -1e-6, "{what}");
+            assert!(
+                g.price >= 0.0 && g.theta.is_finite() && chain.vol_of(row).is_ok_and(|v| v > 0.0),
+                "{what}"
+            );
+            marked += 1;
+        }
+        assert!(marked > 100, "{at}: {marked} rows marked");
+        assert!(scene.surface.slices().iter().all(|s| s.vol(s.terms.forward()).is_finite()));
+    }
+}

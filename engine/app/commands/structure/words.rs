@@ -81,7 +81,7 @@ pub fn page(structure: &Structure, scene: &Scene, seen: &[Seen], args: &cli::Str
     text
 }
 
-/// A moment as New York's clocks show it.
+/// A moment in New York, to the minute.
 pub fn moment(at: Timestamp) -> String {
     let (date, ns) = at.new_york();
     let minutes = ns / market::time::MINUTE;

@@ -38,12 +38,7 @@ pub fn choose(
             by_expiry.entry(contract.expiry).or_default().push(*contract);
         }
     }
-    let mut expiries: Vec<Date> = by_expiry.keys().copied().collect();
-    let off = |e: &Date, target: i32| (e.days_since(today) - target).abs();
-    let nearest =
-        |e: &Date| wish.dte_later.map_or(i32::MAX, |later| off(e, later)).min(off(e, wish.dte_target));
-    expiries.sort_by_key(|e| (nearest(e), *e));
-    expiries.truncate(wish.expiries_max);
+    let expiries = nearest(&by_expiry, today, wish);
     let room = wish.contracts_max.saturating_sub(chosen.len());
     let each = room.checked_div(expiries.len()).unwrap_or(0);
     for expiry in expiries {
@@ -52,6 +47,26 @@ pub fn choose(
         chosen.extend(strikes.iter().take(each));
     }
     chosen.into_iter().collect()
+}
+
+/// The expiries nearest to the days asked for; where two are asked for, each gets its turn.
+fn nearest(by_expiry: &BTreeMap<Date, Vec<Contract>>, today: Date, wish: &Wish) -> Vec<Date> {
+    let ranked = |target: i32| {
+        let mut all: Vec<Date> = by_expiry.keys().copied().collect();
+        all.sort_by_key(|expiry| ((expiry.days_since(today) - target).abs(), *expiry));
+        all
+    };
+    let lists: Vec<Vec<Date>> =
+        [Some(wish.dte_target), wish.dte_later].into_iter().flatten().map(ranked).collect();
+    let mut taken = Vec::new();
+    for place in 0..by_expiry.len() {
+        for list in &lists {
+            if taken.len() < wish.expiries_max && !taken.contains(&list[place]) {
+                taken.push(list[place]);
+            }
+        }
+    }
+    taken
 }
 
 /// One underlying to choose for.

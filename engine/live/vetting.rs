@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_child_that_does_not_end_is_killed() {
-        // `yes` goes on until its pipe is full, and then waits for ever.
-        let said = reason(vetting("/usr/bin/yes").look(Path::new("/tmp")));
+        let sleeper = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/sleeper.sh");
+        let said = reason(vetting(sleeper).look(Path::new("/tmp")));
         assert!(said.contains("longer than 300ms"), "{said}");
     }
 }

@@ -11,7 +11,7 @@ use forecast::shelf::notes::BundleNote;
 use forecast::{Ensemble, Manifest, Papers};
 use market::quote::Timeframe;
 use market::{Label, Timestamp};
-use onnx::{Finding, Refused, Sound};
+use onnx::{Because, Finding, Refused, Sound};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -94,13 +94,6 @@ pub struct Looked {
 /// Size and time of change of each file: when they stay the same, nothing happened.
 type Fingerprint = [Option<(u64, SystemTime)>; 3];
 
-/// What becomes of a refused bundle.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Away {
-    Moved,
-    Left,
-}
-
 /// What is known of a place.
 enum Known {
     Sound,
@@ -168,15 +161,15 @@ impl Watch {
                 looked.sound.push(bundle);
                 Known::Sound
             }
-            Err((refused, _)) if refused.unfinished && !self.is_settled(since_ns, now_ns) => {
+            Err(refused) if refused.because == Because::Unfinished && !self.is_settled(since_ns, now_ns) => {
                 if before.is_none() {
                     looked.unfinished.push(refused);
                 }
                 Known::Unfinished { since_ns }
             }
-            Err((refused, away)) => {
+            Err(refused) => {
                 let move_it = || quarantine::put_away(&self.folder, &place, &refused).ok();
-                let put_away = if away == Away::Moved { move_it() } else { None };
+                let put_away = if refused.because == Because::Circumstance { None } else { move_it() };
                 looked.refused.push(Refusal { place: place.clone(), refused, put_away });
                 Known::Refused
             }
@@ -189,19 +182,18 @@ impl Watch {
     }
 
     /// The look of the child first; then this process loads the very bytes the child looked at.
-    fn vet(&self, place: &Path) -> Result<Bundle, (Refused, Away)> {
+    fn vet(&self, place: &Path) -> Result<Bundle, Refused> {
         let sound = match self.vetting.look(place) {
             Finding::Sound(sound) => sound,
-            Finding::Refused(refused) => return Err((refused, Away::Moved)),
+            Finding::Refused(refused) => return Err(refused),
         };
-        let loaded = onnx::bundle::load_known(place, &self.vetting.bounds.limits, &sound.sha256)
-            .map_err(|fault| (Refused::from(fault), Away::Moved))?;
+        let loaded = onnx::bundle::load_known(place, &self.vetting.bounds.limits, &sound.sha256)?;
         let onnx::Loaded { manifest, compiled, digest } = loaded;
         let (timeframe, name, version) = (manifest.timeframe, manifest.name, manifest.version);
         let note = ModelNote { timeframe, name, version, digest };
         let bundle = Bundle { place: place.to_path_buf(), note, manifest, sound, compiled };
         match self.too_slow(&bundle) {
-            Some(refused) => Err((refused, Away::Left)),
+            Some(refused) => Err(refused),
             None => Ok(bundle),
         }
     }
@@ -216,7 +208,7 @@ impl Watch {
                  `budget` and set `every` for its timeframe",
                 bundle.place.display()
             ),
-            unfinished: false,
+            because: Because::Circumstance,
         })
     }
 }
@@ -294,6 +286,19 @@ mod tests {
         assert!(watch.look().sound.is_empty(), "once");
         std::fs::remove_dir_all(&place).expect("removed");
         assert_eq!(watch.look().gone, [place]);
+    }
+
+    #[test]
+    fn what_is_only_too_slow_here_stays_where_it_is() {
+        let models = tempfile::tempdir().expect("a folder");
+        let mut watch = watch(models.path(), Duration::ZERO);
+        watch.vetting.bounds.answer_ns_max = 0;
+        let place = copy(models.path(), &["manifest.yaml", "golden.json", "model.onnx"]);
+        let looked = watch.look();
+        let said = looked.refused[0].to_string();
+        assert!(said.contains("an answer takes") && said.contains("left where it is"), "{said}");
+        assert!(place.join("model.onnx").exists());
+        assert!(watch.look().refused.is_empty(), "told once");
     }
 
     #[test]

@@ -41,12 +41,14 @@ pub fn put_away(models: &Path, bundle: &Path, refused: &Refused) -> io::Result<P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use onnx::Because;
 
     #[test]
     fn what_is_refused_twice_lies_there_twice() {
         let models = tempfile::tempdir().expect("folder");
         let bundle = models.path().join("mlp/1.0.0");
-        let refused = Refused { reason: "model.onnx is damaged; copy it again".into(), unfinished: false };
+        let refused =
+            Refused { reason: "model.onnx is damaged; copy it again".into(), because: Because::Files };
         for n in 1..=2 {
             std::fs::create_dir_all(&bundle).expect("folder");
             let place = put_away(models.path(), &bundle, &refused).expect("moved");
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_is_no_bundle_stays() {
-        let refused = Refused { reason: String::new(), unfinished: false };
+        let refused = Refused { reason: String::new(), because: Because::Files };
         assert!(put_away(Path::new("/nowhere"), Path::new("/"), &refused).is_err());
     }
 }

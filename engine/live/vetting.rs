@@ -3,7 +3,7 @@
 //! else becomes of it (killed, crashed, silent) is a refusal too.
 
 use crate::clock::monotonic_ns;
-use onnx::{Finding, Refused};
+use onnx::{Because, Finding, Refused};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -55,14 +55,20 @@ impl Vetting {
     pub fn drill(&self, folder: &Path, drill: &str) -> Finding {
         match &self.program {
             Some(program) => self.ask(program, folder, Some(drill)),
-            None => refused(folder, "there is no child process to try", "run the program itself"),
+            None => {
+                let found = "there is no child process to try";
+                refused(folder, found, "run the program itself", Because::Circumstance)
+            }
         }
     }
 
     fn ask(&self, program: &Path, folder: &Path, drill: Option<&str>) -> Finding {
         let child = match self.command(program, folder, drill).spawn() {
             Ok(child) => child,
-            Err(e) => return refused(folder, &format!("no process to look at it ({e})"), "try again"),
+            Err(e) => {
+                let found = format!("no process to look at it ({e})");
+                return refused(folder, &found, "start again, or touch its files", Because::Circumstance);
+            }
         };
         self.hear(child, folder)
     }
@@ -99,10 +105,13 @@ impl Vetting {
             Ok(Some(status)) => status,
             Ok(None) => {
                 let found = format!("looking at it took longer than {:?} and was ended", self.bounds.time);
-                return refused(folder, &found, "use a smaller model without loops");
+                // On the wall clock it may have been the machine; what computes for ever meets the other bound.
+                let remedy = "use a smaller model, or raise `models.vet_time`";
+                return refused(folder, &found, remedy, Because::Circumstance);
             }
             Err(e) => {
-                return refused(folder, &format!("the look at it cannot be followed ({e})"), "try again");
+                let found = format!("the look at it cannot be followed ({e})");
+                return refused(folder, &found, "start again, or touch its files", Because::Circumstance);
             }
         };
         let said = child.stdout.take().map(taken).unwrap_or_default();
@@ -112,8 +121,8 @@ impl Vetting {
             return finding;
         }
         let complaint = child.stderr.take().map(taken).unwrap_or_default();
-        let (found, remedy) = self.ending(status, &complaint);
-        refused(folder, &found, remedy)
+        let (found, remedy, because) = self.ending(status, &complaint);
+        refused(folder, &found, remedy, because)
     }
 
     /// How it ended; `None` when it had to be killed.
@@ -133,32 +142,38 @@ impl Vetting {
     }
 
     /// What became of a child that did not answer.
-    fn ending(&self, status: ExitStatus, complaint: &str) -> (String, &'static str) {
+    fn ending(&self, status: ExitStatus, complaint: &str) -> (String, &'static str, Because) {
         use std::os::unix::process::ExitStatusExt;
+        const SIGKILL: i32 = 9;
         const SIGXCPU: i32 = 24;
+        const PANICKED: i32 = 101;
         let mebibytes = self.bounds.memory_bytes >> 20;
         let starved = ["memory allocation of", "failed to allocate", "out of memory"];
         if starved.iter().any(|words| complaint.contains(words)) {
             return (
                 format!("looking at it takes more memory than {mebibytes} MiB"),
                 "use a model that unfolds to less",
+                Because::Files,
             );
         }
         if status.signal() == Some(SIGXCPU) {
             let found = format!("looking at it took more than {:?} of processor time", self.bounds.time);
-            return (found, "use a smaller model without loops");
+            return (found, "use a smaller model without loops", Because::Files);
         }
         let last = complaint.lines().last().unwrap_or("it said nothing");
         let last: String = last.chars().filter(|c| *c != ';').take(200).collect();
-        (format!("it crashed the loader ({status}: {last})"), "export it again with another exporter")
+        // Killed from outside, or not able to confine itself: that says nothing about the file.
+        if status.signal() == Some(SIGKILL) || status.code().is_some_and(|code| code != PANICKED) {
+            let found = format!("the process that looks at it gave no answer ({status}: {last})");
+            return (found, "see `wingspread check`", Because::Circumstance);
+        }
+        let found = format!("it crashed the loader ({status}: {last})");
+        (found, "export it again with another exporter", Because::Files)
     }
 }
 
-fn refused(folder: &Path, found: &str, remedy: &str) -> Finding {
-    Finding::Refused(Refused {
-        reason: format!("{}: {found}; {remedy}", folder.display()),
-        unfinished: false,
-    })
+fn refused(folder: &Path, found: &str, remedy: &str, because: Because) -> Finding {
+    Finding::Refused(Refused { reason: format!("{}: {found}; {remedy}", folder.display()), because })
 }
 
 /// What came out of a pipe, cut where it grows too long.
@@ -190,7 +205,7 @@ mod tests {
     #[test]
     fn a_child_that_says_nothing_useful_is_a_refusal() {
         let said = reason(vetting("/bin/true").look(Path::new("/tmp")));
-        assert!(said.contains("crashed the loader") && said.contains("exit status: 0"), "{said}");
+        assert!(said.contains("gave no answer") && said.contains("exit status: 0"), "{said}");
         let said = reason(vetting("/nowhere/at/all").look(Path::new("/tmp")));
         assert!(said.contains("no process"), "{said}");
     }

@@ -38,8 +38,20 @@ pub struct Sound {
 pub struct Refused {
     /// File, finding and remedy, as a person reads them.
     pub reason: String,
-    /// True when it may only be on its way still: looked at again before anything is done about it.
-    pub unfinished: bool,
+    /// Whose fault it is, and so what becomes of it.
+    pub because: Because,
+}
+
+/// Whose fault a refusal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// The files': they will never be right as they are.
+    Files,
+    /// It may only be on its way still: looked at again before anything is done about it.
+    Unfinished,
+    /// The machine's or a setting's (too slow here, no process to look with): the files may be right elsewhere.
+    Circumstance,
 }
 
 impl Refused {
@@ -51,7 +63,8 @@ impl Refused {
 
 impl From<LoadFault> for Refused {
     fn from(fault: LoadFault) -> Self {
-        Self { reason: fault.to_string(), unfinished: fault.may_be_unfinished() }
+        let because = if fault.may_be_unfinished() { Because::Unfinished } else { Because::Files };
+        Self { reason: fault.to_string(), because }
     }
 }
 
@@ -101,7 +114,7 @@ fn look(
              `models.answer_max`",
             file.display()
         );
-        return Err(Refused { reason, unfinished: false });
+        return Err(Refused { reason, because: Because::Circumstance });
     }
     Ok(Sound {
         sha256: loaded.manifest.sha256,
@@ -118,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_remedy_is_what_follows_the_last_semicolon() {
-        let refused = Refused { reason: "a: b; c; do this".into(), unfinished: false };
+        let refused = Refused { reason: "a: b; c; do this".into(), because: Because::Files };
         assert_eq!(refused.parts(), ("a: b; c", "do this"));
     }
 

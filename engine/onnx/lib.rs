@@ -13,5 +13,5 @@ pub mod vet;
 
 pub use bundle::{LoadFault, Loaded, load_dir, load_dir_for, load_dir_within};
 pub use compile::{Compiled, Executor, compile};
-pub use inspect::{Finding, Refused, Sound};
+pub use inspect::{Because, Finding, Refused, Sound};
 pub use vet::{Fault, Limits};

@@ -25,7 +25,7 @@ pub fn run(args: &VetModel) -> anyhow::Result<ExitCode> {
                 args.folder.display(),
                 misbehave(drill, &args.folder, closed)
             );
-            onnx::Finding::Refused(onnx::Refused { reason, unfinished: false })
+            onnx::Finding::Refused(onnx::Refused { reason, because: onnx::Because::Files })
         }
     };
     super::print(&format!("{}\n", serde_json::to_string(&finding)?))?;

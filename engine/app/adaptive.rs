@@ -70,7 +70,7 @@ struct Running {
 /// The trainer beside a running engine.
 pub struct Adaptive {
     plan: Plan,
-    /// Another program than this one.
+    /// The program that trains: this one, or the one beside a tool.
     program: Option<PathBuf>,
     /// What it is told; the version comes after.
     arguments: Vec<String>,
@@ -81,7 +81,8 @@ pub struct Adaptive {
 impl Adaptive {
     /// As the settings say, over the journal in `folder`.
     pub fn new(settings: &Settings, folder: &Path) -> Self {
-        Self::of(settings.training.clone(), None, arguments(settings, folder), folder)
+        let program = crate::wire::vetting_program();
+        Self::of(settings.training.clone(), program, arguments(settings, folder), folder)
     }
 
     fn of(settings: Training, program: Option<PathBuf>, arguments: Vec<String>, folder: &Path) -> Self {
@@ -108,7 +109,11 @@ impl Adaptive {
 
     fn spawn(&self, version: &str) -> std::io::Result<Running> {
         let log = File::create(&self.log)?;
-        let child = Command::new(self.program.clone().map_or_else(std::env::current_exe, Ok)?)
+        let missing = || std::io::Error::other("no `wingspread` program beside this one");
+        // Without the environment: it holds the broker's keys, and training needs nothing of it.
+        let child = Command::new(self.program.as_ref().ok_or_else(missing)?)
+            .env_clear()
+            .envs([live::vetting::SMALL_RESERVE])
             .args(&self.arguments)
             .args(["--version", version])
             .stdin(Stdio::null())
@@ -131,7 +136,7 @@ impl Adaptive {
             }
             ended => ended,
         };
-        self.running = None;
+        self.end();
         let last = last_line(&self.log).unwrap_or_else(|| "said nothing".into());
         Some(match ended {
             Ok(Some(status)) if status.success() => {
@@ -248,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn what_the_child_is_told_is_what_the_program_takes() {
+        use clap::Parser;
+        let settings =
+            crate::settings::load(Path::new("config/wingspread.yaml")).expect("the shipped settings");
+        let told = arguments(&settings, Path::new("run/journal"));
+        let words =
+            std::iter::once("wingspread".into()).chain(told).chain(["--version", "1"].map(String::from));
+        let cli = crate::cli::Cli::try_parse_from(words).expect("every option is known");
+        let Some(crate::cli::Command::Train(train)) = cli.command else { panic!("{cli:?}") };
+        assert!(train.background && train.only_skilled);
+        assert_eq!(train.memory_max, Some(settings.training.memory_max_bytes as u64));
+        assert_eq!(cli.run.journal.as_deref(), Some(Path::new("run/journal")));
+    }
+
+    #[test]
     fn later_versions_are_higher() {
         let at = Date::literal(2026, 11, 22).at_new_york(0);
         assert_eq!(version(at + 16 * HOUR + 5 * MINUTE), "20261122.160500");
@@ -290,9 +310,13 @@ mod tests {
         let [_, ended] = told(&mut adaptive);
         assert_eq!((ended.what, ended.severity), ("training_failed", Severity::Warning));
         assert!(ended.detail.contains("no bars"), "{}", ended.detail);
-        let (_folder, mut adaptive) = shell("exec sleep 1000", Duration::from_millis(50));
+        let (folder, mut adaptive) = shell("echo $$ > pid; exec sleep 1000", Duration::from_millis(500));
+        let script = format!("echo $$ > {}/pid; exec sleep 1000", folder.path().display());
+        adaptive.arguments[1] = script;
         let [_, ended] = told(&mut adaptive);
         assert!(ended.detail.contains("training.time_max"), "{}", ended.detail);
+        let pid = std::fs::read_to_string(folder.path().join("pid")).expect("it began");
+        assert!(!Path::new("/proc").join(pid.trim()).exists(), "{pid} lives on");
         let (_folder, mut adaptive) = shell("true", Duration::from_secs(60));
         adaptive.program = Some("/nowhere/at/all".into());
         let now = session(Date::literal(2026, 3, 2)).expect("a session").close + HOUR;

@@ -39,7 +39,9 @@ pub fn confine(folder: &Path, memory_bytes: u64, processor_seconds: u64) -> anyh
         (Resource::Core, 0),
     ];
     for (resource, most) in limits {
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        // At the soft bound on processor time comes a signal that names it, at the hard one a kill that does not.
+        let beyond = if resource == Resource::Cpu { most + 1 } else { most };
+        let limit = Rlimit { current: Some(most), maximum: Some(beyond) };
         setrlimit(resource, limit).with_context(|| format!("cannot limit {resource:?} to {most}"))?;
     }
     // A child without a parent serves nobody.

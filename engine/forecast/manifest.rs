@@ -13,6 +13,9 @@ pub const FORMAT: u32 = 1;
 pub const CLASSES: [&str; 3] = ["down", "flat", "up"];
 /// Most features a model may read; a guard against nonsense, far above any schema of ours.
 pub const FEATURES_MAX: usize = 4096;
+/// Most bars a model may look ahead: beyond it nothing is learnt of it in time, and its waiting predictions would push out
+/// those of others.
+pub const HORIZON_MAX: u32 = 512;
 /// Largest `manifest.yaml` that is read, in bytes.
 pub const MANIFEST_BYTES_MAX: usize = 256 * 1024;
 
@@ -159,6 +162,13 @@ impl Manifest {
         }
         if self.horizon_bars == 0 {
             return fault("horizon_bars", "0".into(), "a forecast looks at least one bar ahead");
+        }
+        if self.horizon_bars > HORIZON_MAX {
+            return fault(
+                "horizon_bars",
+                format!("{} is more than {HORIZON_MAX}", self.horizon_bars),
+                "look less far ahead, or train for a longer timeframe",
+            );
         }
         if self.trained.from > self.trained.to {
             return fault(

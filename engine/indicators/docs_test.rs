@@ -92,7 +92,7 @@ fn document() -> String {
     let _ = write!(
         text,
         "\n## Feature rows\n\nSchema `{}` version {}: {} values a timeframe, {} from bars and the rest from the option \
-         chain (missing until it supplies them). A missing value stands at 0, which is neutral, and is marked in a mask. \
+         chain, read between ticks (`iv_rank` stays missing: no year of volatility is kept). A missing value stands at 0, which is neutral, and is marked in a mask. \
          Values are cut at ±{}; the schema's digest over names, order, parameters of all timeframes and transforms is \
          `{:#018x}`.\n\n| value | indicators | transform |\n| --- | --- | --- |\n",
         features::SCHEMA_NAME,

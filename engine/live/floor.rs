@@ -91,6 +91,10 @@ impl Floor {
                 return;
             }
         }
+        if !recorded && matches!(envelope.letter, Letter::Scored(_)) {
+            // What moves models must be on record; one score less decides nothing.
+            return;
+        }
         {
             let mut stages = self.stages.borrow_mut();
             let mut tick = TickClock::start(&mut stages, heard_ns);

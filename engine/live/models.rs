@@ -167,6 +167,10 @@ impl Watch {
                 }
                 Known::Unfinished { since_ns }
             }
+            Err(_) if fingerprint(&place) != print => {
+                // Somebody is at it: what was looked at is not what is there now.
+                Known::Unfinished { since_ns: now_ns }
+            }
             Err(refused) => {
                 let move_it = || quarantine::put_away(&self.folder, &place, &refused).ok();
                 let put_away = if refused.because == Because::Circumstance { None } else { move_it() };

@@ -5,14 +5,16 @@
 use crate::clock::monotonic_ns;
 use onnx::{Because, Finding, Refused};
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// The command the child is started with.
 pub const COMMAND: &str = "vet-model";
-/// Addresses the child's allocator reserves at a time, in KiB.
-const RESERVE_KIB: &str = "32768";
+/// Has a child's allocator reserve little (KiB) at a time: it takes a GiB of addresses at once otherwise, which a bound on
+/// memory counts.
+pub const SMALL_RESERVE: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
 /// How often a child is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(4);
 /// Most bytes taken of what a child says.
@@ -77,12 +79,13 @@ impl Vetting {
     fn command(&self, program: &Path, folder: &Path, drill: Option<&str>) -> Command {
         let Bounds { limits, time, memory_bytes, answer_ns_max } = &self.bounds;
         let mut command = Command::new(program);
-        command.env_clear().current_dir("/").arg(COMMAND);
-        // The allocator reserves a GiB of addresses at once otherwise, which a bound on memory counts.
-        command.env("MIMALLOC_ARENA_RESERVE", RESERVE_KIB);
+        // In a group of its own: Ctrl-C at a terminal is for the engine, which ends it.
+        command.env_clear().current_dir("/").process_group(0).arg(COMMAND);
+        command.envs([SMALL_RESERVE]);
         // The child stands elsewhere, and a link that leads to the folder ends here.
         command.arg(std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()));
-        let seconds = time.as_secs().max(1) + u64::from(time.subsec_nanos() > 0);
+        // Half the time on the wall: what computes for ever meets this bound first, which is the file's own doing.
+        let seconds = (time.as_secs() / 2).max(1);
         let numbers = [
             ("--processor-seconds", seconds),
             ("--memory-bytes", *memory_bytes),
@@ -129,8 +132,14 @@ impl Vetting {
     fn wait(&self, child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
         let begun_ns = monotonic_ns();
         loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(Some(status));
+            match child.try_wait() {
+                Ok(Some(status)) => return Ok(Some(status)),
+                Ok(None) => {}
+                Err(e) => {
+                    // Nobody follows it any more.
+                    let _ = child.kill();
+                    return Err(e);
+                }
             }
             if u128::from(monotonic_ns() - begun_ns) >= self.bounds.time.as_nanos() {
                 child.kill()?;
@@ -144,16 +153,17 @@ impl Vetting {
     /// What became of a child that did not answer.
     fn ending(&self, status: ExitStatus, complaint: &str) -> (String, &'static str, Because) {
         use std::os::unix::process::ExitStatusExt;
-        const SIGKILL: i32 = 9;
         const SIGXCPU: i32 = 24;
+        /// SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV: what a loader that breaks ends by.
+        const CRASHES: [i32; 5] = [4, 6, 7, 8, 11];
         const PANICKED: i32 = 101;
         let mebibytes = self.bounds.memory_bytes >> 20;
         let starved = ["memory allocation of", "failed to allocate", "out of memory"];
         if starved.iter().any(|words| complaint.contains(words)) {
             return (
                 format!("looking at it takes more memory than {mebibytes} MiB"),
-                "use a model that unfolds to less",
-                Because::Files,
+                "use a model that unfolds to less, or raise `models.vet_memory`",
+                Because::Circumstance,
             );
         }
         if status.signal() == Some(SIGXCPU) {
@@ -162,8 +172,9 @@ impl Vetting {
         }
         let last = complaint.lines().last().unwrap_or("it said nothing");
         let last: String = last.chars().filter(|c| *c != ';').take(200).collect();
-        // Killed from outside, or not able to confine itself: that says nothing about the file.
-        if status.signal() == Some(SIGKILL) || status.code().is_some_and(|code| code != PANICKED) {
+        // Ended from outside, or not able to confine itself: that says nothing about the file.
+        let has_crashed = status.signal().is_some_and(|signal| CRASHES.contains(&signal));
+        if !has_crashed && status.code() != Some(PANICKED) {
             let found = format!("the process that looks at it gave no answer ({status}: {last})");
             return (found, "see `wingspread check`", Because::Circumstance);
         }

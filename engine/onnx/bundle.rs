@@ -2,6 +2,7 @@
 //! each other and against our feature schema, compiled, and made to repeat its golden answers.
 
 use crate::compile::{Compiled, compile_asking};
+use crate::inspect::Because;
 use crate::vet::{Fault, Limits};
 use forecast::golden::{GoldenFault, TOLERANCE};
 use forecast::manifest::{ManifestFault, hex, sha256};
@@ -83,20 +84,27 @@ pub enum LoadFault {
 }
 
 impl LoadFault {
-    /// True for what a bundle looks like while it is still being copied: something is missing or ends too early.
-    pub fn may_be_unfinished(&self) -> bool {
-        match self {
-            Self::File { cause, .. } => cause.kind() == std::io::ErrorKind::NotFound,
+    /// Whose fault it is. Something missing, or ending too early, is what a bundle looks like while it is still being
+    /// copied; a file that cannot be read here, or one of another version of this program, may be right elsewhere.
+    pub fn because(&self) -> Because {
+        let unfinished = match self {
+            Self::File { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => true,
+            Self::File { .. } | Self::TooLarge { .. } => return Because::Circumstance,
             Self::Manifest { fault, .. } => matches!(fault, ManifestFault::Unreadable(_)),
             Self::Golden { fault, .. } => matches!(fault, GoldenFault::Unreadable(_)),
+            Self::Mismatch { remedy: OTHER_SCHEMA, .. } => return Because::Circumstance,
             Self::Mismatch { remedy, .. } => *remedy == COPY_AGAIN,
-            Self::NotOrdinary(_) | Self::TooLarge { .. } | Self::Model { .. } => false,
-        }
+            Self::NotOrdinary(_) | Self::Model { .. } => false,
+        };
+        if unfinished { Because::Unfinished } else { Because::Files }
     }
 }
 
 /// What to do about a file that is not the one its manifest describes.
 const COPY_AGAIN: &str = "the file is damaged or belongs to another manifest: copy both again";
+
+/// What to do about a model of another feature schema, such as an older version's.
+const OTHER_SCHEMA: &str = "train it again on this version's features";
 
 /// Loads a model for the feature schema this program computes.
 ///
@@ -197,7 +205,7 @@ fn check_names(folder: &Path, manifest: &Manifest) -> Result<(), LoadFault> {
 fn check_schema(folder: &Path, manifest: &Manifest, schema: &Schema) -> Result<(), LoadFault> {
     let mismatch = |found| {
         let file = folder.join("manifest.yaml");
-        Err(LoadFault::Mismatch { file, found, remedy: "train it again on this version's features" })
+        Err(LoadFault::Mismatch { file, found, remedy: OTHER_SCHEMA })
     };
     let (theirs, ours) = (&manifest.features, &schema.features);
     if theirs.len() != ours.len() {
@@ -507,17 +515,17 @@ pub(crate) mod tests {
             std::os::unix::fs::symlink("../elsewhere.onnx", f.join("model.onnx")).expect("link");
         });
         let fault = load(&folder).expect_err("a link");
-        assert!(fault.to_string().contains("not an ordinary file") && !fault.may_be_unfinished());
+        assert!(fault.to_string().contains("not an ordinary file") && fault.because() == Because::Files);
     }
 
     #[test]
     fn what_may_be_half_copied_is_told_from_what_is_wrong() {
         for (file, _, spoil) in missing_and_damaged_files().into_iter().take(4) {
             let (_root, folder) = folder(spoil);
-            assert!(load(&folder).expect_err(file).may_be_unfinished(), "{file}");
+            assert_eq!(load(&folder).expect_err(file).because(), Because::Unfinished, "{file}");
         }
         let (_root, folder) = folder(|f| spoil_with(f, "truncated"));
-        assert!(!load(&folder).expect_err("whole by its checksum").may_be_unfinished());
+        assert_eq!(load(&folder).expect_err("whole by its checksum").because(), Because::Files);
     }
 
     #[test]

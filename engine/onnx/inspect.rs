@@ -63,8 +63,7 @@ impl Refused {
 
 impl From<LoadFault> for Refused {
     fn from(fault: LoadFault) -> Self {
-        let because = if fault.may_be_unfinished() { Because::Unfinished } else { Because::Files };
-        Self { reason: fault.to_string(), because }
+        Self { reason: fault.to_string(), because: fault.because() }
     }
 }
 

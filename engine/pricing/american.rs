@@ -32,6 +32,8 @@ const VEGA_BUMP: f64 = 2e-3;
 const STEPS_MAX: u32 = 40;
 const STEP_LAST: f64 = 1e-7;
 
+/// A price this near to intrinsic value, as a share of the strike, is intrinsic value.
+const TIE: f64 = 1e-9;
 /// How far beyond its volatilities, as a factor, one is looked for.
 const REACH_LOW: f64 = 0.2;
 const REACH_HIGH: f64 = 5.0;
@@ -220,10 +222,12 @@ impl Exercise {
             return Err(NoVolatility::NoMarket);
         }
         let intrinsic = (sign * (terms.spot - strike)).max(0.0);
-        if price < intrinsic {
+        // Quotes are in cents and strikes in dollars: their difference is exact only to the last digits.
+        let tie = TIE * strike;
+        if price < intrinsic - tie {
             return Err(NoVolatility::BelowIntrinsic);
         }
-        if price <= intrinsic {
+        if price <= intrinsic + tie {
             return Err(NoVolatility::NoTimeValue);
         }
         if price >= if sign > 0.0 { terms.spot } else { strike } {

@@ -7,7 +7,7 @@
 
 use market::contract::MULTIPLIER;
 use market::order::{Holding, Leg};
-use market::{Contract, Date, Instrument, Money, Price, Right};
+use market::{Contract, Date, Instrument, Money, Price, Right, product};
 
 /// An amount that may have no limit, as the loss of a naked short call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,10 +113,15 @@ pub fn breakevens(set: &[Holding], cost: Money) -> Vec<Price> {
 /// Over several expiries a short option counts as covered only by a long one of its right that expires with it or later;
 /// it can then cost no more than the strikes lie apart, since a long option that can be exercised at any time is worth
 /// its intrinsic value at least. Shares cover short calls. A short put that nothing covers can cost its strike, a short
-/// call that nothing covers has no limit: a calendar whose long leg expires first is naked.
+/// call that nothing covers has no limit: a calendar whose long leg expires first is naked. European options over several
+/// expiries are taken as without limit: a later put deep in the money is worth less than its intrinsic value, by how much
+/// only a rate tells.
 pub fn worst_loss(set: &[Holding], cost: Money) -> Bound {
     if let Some(bound) = max_loss(set, cost) {
         return bound;
+    }
+    if set.iter().any(|h| h.instrument.contract().is_some_and(|c| !product::is_american(&c.root))) {
+        return Bound::Unlimited;
     }
     let shares: i64 = set.iter().filter(|h| h.instrument.contract().is_none()).map(|h| h.quantity).sum();
     let first = expiries(set).min();
@@ -566,5 +571,22 @@ mod tests {
             if let Some(Bound::Limited(most)) = max_profit(&set, cost) { prop_assert!(result <= most); }
             if let Some(Bound::Limited(most)) = max_loss(&set, cost) { prop_assert!(-result <= most); }
         }
+    }
+
+    #[test]
+    fn european_options_over_several_expiries_have_no_known_worst_loss() {
+        let put = |root: &str, days: i32, quantity: i64| Holding {
+            instrument: Instrument::Option(Contract {
+                root: root.parse().expect("a root"),
+                expiry: Date::literal(2026, 3, 16).plus(days),
+                strike_mils: 6_000_000,
+                right: Right::Put,
+            }),
+            quantity,
+        };
+        let calendar = |root| [put(root, 36, -1), put(root, 64, 1)];
+        assert_eq!(worst_loss(&calendar("SPXW"), Money::from_dollars(4_335)), Bound::Unlimited);
+        let limited = Bound::Limited(Money::from_dollars(4_335));
+        assert_eq!(worst_loss(&calendar("SPY"), Money::from_dollars(4_335)), limited);
     }
 }

@@ -131,7 +131,11 @@ impl Marking {
                     chain.imply_terms(expiry, now, &self.settings.liquidity, &mut self.room);
                     return false;
                 }
-                Piece::Boundaries(right) if chain.solve_boundaries(expiry, right) => return false,
+                Piece::Boundaries(right) if chain.solve_boundaries(expiry, right) => {
+                    // What was marked before them held no early-exercise premium.
+                    chain.settle(expiry);
+                    return false;
+                }
                 Piece::Boundaries(_) => {}
                 Piece::Smile => {
                     self.fit(chain, expiry, now);

@@ -387,7 +387,14 @@ impl Underlying {
         }
         self.look_after_positions(now, out);
         self.mark_in_time(now, out);
-        self.forecasts.ask_shadows(out);
+        self.ask_shadows(out);
+    }
+
+    /// Shadows answer when there is nothing to hold up: a proposal leaves first, and they wait for the next word.
+    fn ask_shadows(&mut self, out: &mut Vec<Said>) {
+        if !out.iter().any(|said| matches!(said, Said::Propose(_))) {
+            self.forecasts.ask_shadows(out);
+        }
     }
 
     // ---- one tick ----
@@ -433,7 +440,7 @@ impl Underlying {
         self.consider_entry(now, out);
         self.mark_in_time(now, out);
         stages.stamp(Stage::Decision);
-        self.forecasts.ask_shadows(out);
+        self.ask_shadows(out);
     }
 
     fn infer(&mut self, now: Timestamp, out: &mut Vec<Said>) {

@@ -25,10 +25,8 @@ too (`16MiB`). Percentages are plain numbers under keys that end in `_pct`, doll
 const TAIL: &str = "
 ## The lists
 
-**Structures** (`structures.yaml`): a name, the view it expresses (`bullish`, `neutral`, `bearish`), the days to expiry
-it may have, the least ratio of gain to loss, and one to four legs. A leg picks its strike by `delta` (without sign,
-with a tolerance) or by `width` in dollars from a leg before it (negative is below). Adding a structure needs no
-Rust: write it, and name it under `structures`.
+**Structures** (`structures.yaml`): leg templates and the view each expresses. Adding one needs no Rust: write it, and
+name it under `structures`. The whole language with an example: [structures.md](structures.md).
 
 **Ensembles** (`ensembles.yaml`): a name, a weight for each timeframe (one left out has no voice), the rule that
 combines the odds (`weighted_mean`, `mean_of_logits`, `by_skill`, `majority`, `stacked`), the quorum (the share of the

@@ -138,7 +138,9 @@ impl Watch {
         let beside = std::mem::replace(&mut self.beside, Duel::new(self.horizon));
         self.alone = Blocks::new(self.horizon);
         let found = beside.finding();
+        let is_compared = predecessor.is_some() && beside.gain.means().count() >= BLOCKS_MIN;
         if let Some(predecessor) = predecessor
+            && is_compared
             && 1.0 - found.p < settings.fall_alpha
             && -found.mean >= settings.fall_margin
         {
@@ -148,7 +150,7 @@ impl Watch {
             self.baseline = Some(means);
             return None;
         };
-        let found = evidence::above(&means, baseline);
+        let (found_beside, found) = (found, evidence::above(&means, baseline));
         let is_below = found.p < settings.fall_alpha && found.mean >= settings.fall_margin;
         is_below.then(|| {
             let figures = Figures {
@@ -159,9 +161,38 @@ impl Watch {
                 other: baseline.mean(),
                 p: found.p,
             };
-            let is_beaten =
-                predecessor.is_some() && beside.scored() > 0 && beside.other().mean() < means.mean();
-            Fall::BelowItself(figures, is_beaten)
+            Fall::BelowItself(figures, is_compared && found_beside.mean < 0.0)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Windows of an incumbent that falls, beside a predecessor that does far better but answered only so often.
+    fn fall_beside(answers: i64) -> Option<Fall> {
+        let settings = Settings { window: 400, fall_margin: 0.0, ..Settings::SHIPPED };
+        let mut watch = Watch::new(1, None);
+        let mut window = |from: i64, loss: f64| {
+            for moment in from..from + 400 {
+                let loss = loss + 0.01 * (moment % 7) as f64;
+                watch.push(moment, loss);
+                if moment - from < answers {
+                    watch.push_beside(moment, loss, 0.1);
+                }
+            }
+            watch.look(&settings, 1, Some(2))
+        };
+        window(0, 0.1);
+        window(400, 0.9)
+    }
+
+    #[test]
+    fn a_predecessor_that_hardly_answered_takes_no_place() {
+        for answers in [0, 5, 20] {
+            assert!(matches!(fall_beside(answers), Some(Fall::BelowItself(_, false))), "{answers}");
+        }
+        assert!(matches!(fall_beside(400), Some(Fall::Behind(_))));
     }
 }

@@ -65,7 +65,7 @@ pub struct Blocks {
 impl Blocks {
     /// Blocks for forecasts that look this many moments ahead.
     pub fn new(horizon: u32) -> Self {
-        let length = (HORIZONS * horizon).max(MOMENTS_MIN);
+        let length = HORIZONS.saturating_mul(horizon).max(MOMENTS_MIN);
         Self { length, moments: 0, newest: i64::MIN, sum: 0.0, summed: 0, means: Spread::default(), taken: 0 }
     }
 

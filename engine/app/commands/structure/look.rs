@@ -86,7 +86,7 @@ impl Market {
 pub fn at(structure: &Structure, scene: &Scene, args: &cli::Structure) -> Vec<Seen> {
     let mut search = scene.search;
     if args.any_spread {
-        search.spread_max_bps = i64::MAX / Price::PER_DOLLAR / 1_000;
+        search.spread_floor = Price::from_units(i64::MAX);
         search.open_interest_min = 0;
     }
     let mut finder = Finder::new();

@@ -71,7 +71,10 @@ pub fn files(paths: &[PathBuf], symbol: Option<Symbol>) -> anyhow::Result<Vec<Hi
     for path in paths {
         let recording = Recording::open(std::slice::from_ref(path), symbol)?;
         let kept = bars.entry(recording.symbol()).or_default();
-        kept.splits = recording.splits().to_vec();
+        // Only some kinds of file know of splits.
+        if !recording.splits().is_empty() {
+            kept.splits = recording.splits().to_vec();
+        }
         let mut walk = walk(recording.symbol(), recording.splits());
         let mut last = Timestamp::MIN;
         for part in recording.parts() {
@@ -109,6 +112,7 @@ pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
         Reader::open(folder).context("`wingspread` makes a journal; --journal names another folder")?;
     let mut bars: BTreeMap<Symbol, Bars> = BTreeMap::new();
     let mut walks: BTreeMap<Symbol, Walk> = BTreeMap::new();
+    let mut last = Timestamp::MIN;
     let wanted = |kind: Kind, letter: LetterKind| match kind {
         Kind::Heard => letter == LetterKind::Market,
         Kind::Run => true,
@@ -118,7 +122,7 @@ pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
     for entry in reader.scan(0..=reader.last_seq()?, Box::new(move |head| wanted(head.kind, head.letter))) {
         let Entry { record: Ok(record), .. } = entry? else { continue };
         match record.body {
-            Body::Run(note) if note.event == RunEvent::Started => walks.clear(),
+            Body::Run(note) if note.event == RunEvent::Started => finish(&mut walks, last, &mut bars),
             Body::Letter(envelope) => {
                 if let desk::Letter::Market(event) = &envelope.letter
                     && let Some(symbol) = stock(event)
@@ -126,11 +130,13 @@ pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
                     let kept = bars.entry(symbol).or_default();
                     let walk = walks.entry(symbol).or_insert_with(|| walk(symbol, &[]));
                     walk.hear(record.at, event, &mut |seen| kept.keep(seen));
+                    last = record.at;
                 }
             }
             Body::Run(_) => {}
         }
     }
+    finish(&mut walks, last, &mut bars);
     let made = histories(bars);
     ensure!(
         !made.is_empty(),
@@ -138,6 +144,15 @@ pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
         folder.display()
     );
     Ok(made)
+}
+
+/// Ends the walks of a run whose last word came at `last`: its last minute closes, and the day when that was its end.
+fn finish(walks: &mut BTreeMap<Symbol, Walk>, last: Timestamp, bars: &mut BTreeMap<Symbol, Bars>) {
+    for (symbol, mut walk) in std::mem::take(walks) {
+        let kept = bars.entry(symbol).or_default();
+        // Longer than the wait for late trades, so that the last minute closes.
+        walk.finish(last + MINUTE, &mut |seen| kept.keep(seen));
+    }
 }
 
 /// The stock an event is of.

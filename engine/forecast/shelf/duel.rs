@@ -135,12 +135,12 @@ impl Watch {
         if self.alone.taken() < settings.window || means.count() < BLOCKS_MIN {
             return None;
         }
-        let beside = std::mem::replace(&mut self.beside, Duel::new(self.horizon));
         self.alone = Blocks::new(self.horizon);
-        let found = beside.finding();
-        let is_compared = predecessor.is_some() && beside.gain.means().count() >= BLOCKS_MIN;
-        if let Some(predecessor) = predecessor
-            && is_compared
+        // Pairs are complete a little later than single losses, and rarer: they are judged when they are enough.
+        let beside = (predecessor.is_some() && self.beside.gain.means().count() >= BLOCKS_MIN)
+            .then(|| std::mem::replace(&mut self.beside, Duel::new(self.horizon)));
+        let compared = beside.as_ref().map(Duel::finding);
+        if let (Some(predecessor), Some(beside), Some(found)) = (predecessor, &beside, &compared)
             && 1.0 - found.p < settings.fall_alpha
             && -found.mean >= settings.fall_margin
         {
@@ -150,7 +150,7 @@ impl Watch {
             self.baseline = Some(means);
             return None;
         };
-        let (found_beside, found) = (found, evidence::above(&means, baseline));
+        let found = evidence::above(&means, baseline);
         let is_below = found.p < settings.fall_alpha && found.mean >= settings.fall_margin;
         is_below.then(|| {
             let figures = Figures {
@@ -161,7 +161,7 @@ impl Watch {
                 other: baseline.mean(),
                 p: found.p,
             };
-            Fall::BelowItself(figures, is_compared && found_beside.mean < 0.0)
+            Fall::BelowItself(figures, compared.is_some_and(|found| found.mean < 0.0))
         })
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! `cargo run --release -p latency -- --rate 10000 --seconds 60`
 
+mod dropping;
 mod stalls;
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use live::stages::Stage;
 use market::Date;
 use std::path::PathBuf;
 use std::time::Duration;
-use venue::{Flood, SourceSettings, Speed};
+use venue::{Flood, OptionFlood, SourceSettings, Speed};
 use wingspread::{place, report, run, settings, wire};
 
 #[global_allocator]
@@ -31,6 +32,15 @@ struct Cli {
     /// Ask no models.
     #[arg(long)]
     no_inference: bool,
+    /// Option quotes a second beside those of the shares, over the contracts that are listened to; 0 for none.
+    #[arg(long, default_value_t = 0)]
+    option_quotes: u64,
+    /// Contracts to listen to over all symbols, with `--option-quotes` (a data plan allows 1,000).
+    #[arg(long, default_value_t = 4_320)]
+    contracts: usize,
+    /// Drop a new version of one of the models every so many milliseconds, and promote it.
+    #[arg(long)]
+    drop_every: Option<u64>,
     /// Every so many-th message is a trade.
     #[arg(long, default_value_t = 20)]
     trade_every: u64,
@@ -47,6 +57,8 @@ struct Cli {
 
 /// The flood is put into this session: one without an early close, an hour after its open.
 const SESSION: Date = Date::literal(2026, 3, 16);
+/// Expiries of each symbol to listen to when options are quoted: all that the market lists.
+const EXPIRIES: usize = 12;
 /// How long the machine is watched before the run.
 const WATCH: Duration = Duration::from_secs(3);
 
@@ -55,9 +67,18 @@ fn main() -> anyhow::Result<()> {
     let mut settings = settings::load(&cli.config).map_err(|faults| anyhow::anyhow!("{faults}"))?;
     settings.strategy.inference &= !cli.no_inference;
     settings.keep_inputs &= !cli.no_inputs;
+    if cli.option_quotes > 0 {
+        settings.feed.option_quotes_max = cli.contracts;
+        settings.feed.expiries_max = EXPIRIES;
+    }
     let folder = std::env::temp_dir().join(format!("wingspread-latency-{}", std::process::id()));
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
+    if cli.drop_every.is_some() {
+        let own = folder.join("models");
+        dropping::copy(&settings.models.folder, &own)?;
+        settings.models.folder = own;
+    }
     let stop = run::stop_signals()?;
     let opened = wire::open_journal(&settings, &folder)?;
     let place = place::embedded(venue_settings(&cli, &settings)?)?;
@@ -67,9 +88,20 @@ fn main() -> anyhow::Result<()> {
     println!("{}; {} quotes a second for {} s", place.described, cli.rate, cli.seconds);
     let start = wire::Start { settings: &settings, folder: folder.clone(), opened, place, trade: true };
     let engine = wire::start(start, &mut |line| println!("{line}"))?;
+    let dropping = cli.drop_every.map(|every_ms| {
+        let program = wire::vetting_program().context("`wingspread` is not built beside this tool")?;
+        let (models, journal) = (settings.models.folder.clone(), folder.clone());
+        let places = dropping::Places { models, journal, program };
+        dropping::Dropping::start(places, Duration::from_millis(every_ms))
+    });
+    let dropping = dropping.transpose()?;
     let run_for = Some(Duration::from_secs(cli.seconds + 3));
     let watch = run::Watch { every: Duration::from_secs(10), run_for, after_the_data: None };
     let mut engine = watch.over(engine, &stop);
+    if let Some(dropping) = dropping {
+        let dropped = dropping.end()?;
+        println!("dropped {} bundles while it ran, {} of them promoted", dropped.bundles, dropped.promoted);
+    }
     let sent = engine.venue().and_then(|v| v.stats());
     let (room, counters) = engine.stop(Duration::from_millis(300))?;
     let heard = room.stages.counters;
@@ -115,12 +147,20 @@ fn venue_settings(cli: &Cli, settings: &settings::Settings) -> anyhow::Result<ve
         trade_every: cli.trade_every,
         seed: settings.venue.seed,
         shift_ns,
+        options: options(cli, settings),
     };
     Ok(venue::Settings {
         source: SourceSettings::Flood(flood),
         speed: Speed::Times(1.0),
         ..place::simulated(settings, None)
     })
+}
+
+/// The option quotes: of the chains the simulated market lists on that session.
+fn options(cli: &Cli, settings: &settings::Settings) -> Option<OptionFlood> {
+    let SourceSettings::Simulated(mut market) = place::simulated(settings, None).source else { return None };
+    market.first_session = SESSION;
+    (cli.option_quotes > 0).then_some(OptionFlood { quotes_per_second: cli.option_quotes, market })
 }
 
 /// Resident memory of this process (venue and engine), in MB, as Linux tells it.

@@ -223,6 +223,9 @@ impl Core {
 
     /// Works until it is stopped or nobody can ask any more.
     pub fn run(mut self, asks: &Receiver<Ask>) {
+        if matches!(self.source, Source::Flood(_)) {
+            pace::nap_exactly();
+        }
         while !self.stopping {
             loop {
                 match asks.try_recv() {

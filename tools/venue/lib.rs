@@ -26,7 +26,9 @@ mod trials;
 
 pub use crate::core::Stats;
 pub use crate::state_file::StateError;
-pub use settings::{Credentials, Flood, Hold, Limits, Recording, Settings, SourceSettings, Speed};
+pub use settings::{
+    Credentials, Flood, Hold, Limits, OptionFlood, Recording, Settings, SourceSettings, Speed,
+};
 
 use crate::core::{Ask, Core};
 use actix_web::dev::ServerHandle;

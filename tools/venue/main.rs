@@ -120,6 +120,7 @@ fn source(market: Market) -> Result<SourceSettings> {
             seconds,
             trade_every: 20,
             seed: 1,
+            options: None,
         }),
     })
 }

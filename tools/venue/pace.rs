@@ -16,6 +16,13 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// Lets the calling thread's naps end when they are due. Linux lets them end up to 50 us later to save wake-ups, which
+/// makes bursts of three out of 20,000 quotes a second. Elsewhere, and where it is refused, naps stay as they are.
+pub fn nap_exactly() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+}
+
 /// The relation of virtual time to the wall clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {

@@ -80,6 +80,17 @@ pub struct Flood {
     pub seed: u64,
     /// Nanoseconds that every stamp is ahead of the wall clock: puts a flood at night into market hours. 0 for none.
     pub shift_ns: i64,
+    /// Quotes of options beside those of the shares; `None` for none, and then no contract is listed.
+    pub options: Option<OptionFlood>,
+}
+
+/// A steady storm of option quotes, over the contracts somebody subscribed to.
+#[derive(Clone, Debug)]
+pub struct OptionFlood {
+    /// Quotes a second over all contracts.
+    pub quotes_per_second: u64,
+    /// The market that lists and prices the chains, of the flood's symbols and session.
+    pub market: market_model::Settings,
 }
 
 /// How fast virtual time passes.

@@ -1,6 +1,7 @@
 //! Where the market comes from: simulated, recorded, or a flood for measuring. One face for the core.
 
 pub mod flood;
+mod flood_chain;
 pub mod recorded;
 pub mod simulated;
 
@@ -171,7 +172,9 @@ impl Source {
         match self {
             Self::Simulated(s) => s.model.contracts(underlying).filter(|c| c.expiry >= today).collect(),
             Self::Recorded(r) => r.contracts(underlying, today),
-            Self::Flood(_) => Vec::new(),
+            Self::Flood(f) => f.market().map_or_else(Vec::new, |model| {
+                model.contracts(underlying).filter(|c| c.expiry >= today).collect()
+            }),
         }
     }
 
@@ -180,21 +183,27 @@ impl Source {
         match self {
             Self::Simulated(s) => s.model.option_quote(*contract).is_some(),
             Self::Recorded(r) => r.is_listed(contract),
-            Self::Flood(_) => false,
+            Self::Flood(f) => f.market().is_some_and(|model| model.option_quote(*contract).is_some()),
         }
     }
 
     /// Wants quotes of a contract from now on.
     pub fn watch(&mut self, contract: Contract) {
-        if let Self::Simulated(s) = self {
-            s.model.watch(contract);
+        match self {
+            Self::Simulated(s) => {
+                s.model.watch(contract);
+            }
+            Self::Flood(f) => f.watch(contract),
+            Self::Recorded(_) => {}
         }
     }
 
     /// Takes one [`Source::watch`] back.
     pub fn unwatch(&mut self, contract: Contract) {
-        if let Self::Simulated(s) = self {
-            s.model.unwatch(contract);
+        match self {
+            Self::Simulated(s) => s.model.unwatch(contract),
+            Self::Flood(f) => f.unwatch(contract),
+            Self::Recorded(_) => {}
         }
     }
 
@@ -210,7 +219,7 @@ impl Source {
         match self {
             Self::Simulated(s) => s.model.option_quote(contract),
             Self::Recorded(r) => r.option_quote(&contract),
-            Self::Flood(_) => None,
+            Self::Flood(f) => f.market().and_then(|model| model.option_quote(contract)),
         }
     }
 

@@ -2,10 +2,12 @@
 
 use super::client::Client;
 use super::{settings, symbols};
-use crate::{Flood, Hold, Settings, SourceSettings, Speed, pace, start};
+use crate::{Flood, Hold, OptionFlood, Settings, SourceSettings, Speed, pace, start};
 use alpaca::control::Channels;
-use alpaca::wire::Encoding::Json;
-use market::Timestamp;
+use alpaca::wire::Encoding::{Json, MsgPack};
+use exchange::market_model::MarketModel;
+use market::{Contract, Date, Timestamp};
+use std::collections::BTreeSet;
 
 #[test]
 fn every_quote_arrives_with_its_intended_time() {
@@ -16,6 +18,7 @@ fn every_quote_arrives_with_its_intended_time() {
         seconds: 1,
         trade_every: 0,
         seed: 3,
+        options: None,
     };
     let hold = Hold { stocks: true, ..Hold::default() };
     let source = SourceSettings::Flood(flood);
@@ -37,5 +40,50 @@ fn every_quote_arrives_with_its_intended_time() {
     assert!(times[0] >= began && times.is_sorted());
     let gaps: Vec<i64> = times.windows(2).map(|w| w[1].since(w[0])).collect();
     assert!(gaps.iter().all(|gap| *gap == 200_000), "the schedule does not bend");
+    venue.stop();
+}
+
+#[test]
+fn subscribed_contracts_are_quoted_in_turn_beside_the_shares() {
+    const EVERY_NS: i64 = 500_000;
+    let market = super::market(Date::literal(2026, 11, 20), 2.0);
+    let chain = MarketModel::new(market.clone()).expect("a market");
+    let wanted: Vec<Contract> = chain.contracts("SPY".parse().expect("a ticker")).take(50).collect();
+    let flood = Flood {
+        shift_ns: 0,
+        quotes_per_second: 100,
+        symbols: symbols(&["SPY", "AAPL"]),
+        seconds: 1,
+        trade_every: 0,
+        seed: 3,
+        options: Some(OptionFlood { quotes_per_second: 2_000, market }),
+    };
+    let hold = Hold { stocks: true, options: true, ..Hold::default() };
+    let source = SourceSettings::Flood(flood);
+    let venue = start(Settings { source, hold, ..settings(Speed::Times(1.0)) }).expect("starts");
+    let mut options = Client::logged_in(&venue.option_ws_url, MsgPack);
+    let names: Vec<String> = wanted.iter().map(Contract::to_string).collect();
+    options.subscribe(Channels { quotes: names.clone(), ..Channels::default() });
+    let mut stocks = Client::logged_in(&venue.stock_ws_url, Json);
+    stocks.subscribe(Channels { quotes: vec!["*".into()], ..Channels::default() });
+    let mut heard: Vec<(String, Timestamp)> = Vec::new();
+    while heard.len() < 500 {
+        for quote in options.hear() {
+            assert!(quote["ap"].as_f64() > quote["bp"].as_f64(), "{quote}");
+            let at = Timestamp::parse_rfc3339(quote["t"].as_str().expect("a time").as_bytes());
+            heard.push((quote["S"].as_str().expect("a name").to_owned(), at.expect("a time")));
+        }
+    }
+    assert!(heard.windows(2).all(|w| w[1].1.since(w[0].1) == EVERY_NS), "the schedule does not bend");
+    let first: BTreeSet<&String> = heard[..50].iter().map(|(name, _)| name).collect();
+    assert_eq!(first, names.iter().collect(), "each once before one comes again");
+    assert_eq!(heard[0].0, heard[50].0);
+    let price = stocks.hear()[0]["bp"].as_f64().expect("a price");
+    let spot = chain.spot("SPY".parse().expect("a ticker")).expect("a price");
+    let of_aapl = chain.spot("AAPL".parse().expect("a ticker")).expect("a price");
+    assert!(
+        (price - spot).abs().min((price - of_aapl).abs()) < 0.2,
+        "shares stand where the chains are priced"
+    );
     venue.stop();
 }

@@ -49,7 +49,7 @@ pub const POINTS_MIN: usize = 5;
 const GRID: usize = 25;
 const DENSE: usize = 161;
 /// Most quotes used of an expiry.
-pub const POINTS_MAX: usize = 256;
+pub const POINTS_MAX: usize = 512;
 const STEPS_WARM: u32 = 8;
 const STEPS_COLD: u32 = 60;
 const PARAMETERS: usize = 5;
@@ -60,6 +60,10 @@ pub(crate) const G_LEFT: f64 = 2e-5;
 const PENALTY: f64 = 1000.0;
 /// Times the penalties are made twentyfold.
 const HARDER: u32 = 4;
+/// What options are quoted over at least, in log-moneyness.
+const QUOTED_LEAST: f64 = 0.055;
+/// The mean miss of variance, as a share, beyond which a smile is fitted anew.
+const DRIFT_MAX: f64 = 0.02;
 /// Furthest place of the bend, in log-moneyness.
 const PLACE_MAX: f64 = 1.0;
 /// Largest slope of a wing (R. Lee's moment formula allows 2).
@@ -100,7 +104,7 @@ impl Svi {
 
     /// True when no butterfly is seen on dense grids (wide, over six deviations, around the bend) and in the wings, and no
     /// calendar arbitrage against the earlier smile where that has options worth quoting: from six of its deviations
-    /// below the forward to four above. Beyond, the order of two extrapolations is not held.
+    /// below the forward to five above, and a twentieth either way at least. Beyond, the order of two extrapolations is not held.
     pub fn is_free(&self, before: Option<&Svi>) -> bool {
         self.is_free_by(before, 0.0)
     }
@@ -125,7 +129,7 @@ impl Svi {
     /// Log-moneyness between which options are worth quoting.
     pub(crate) fn quoted(&self) -> (f64, f64) {
         let deviation = self.variance(0.0).max(1e-12).sqrt();
-        (-6.0 * deviation, 4.0 * deviation)
+        (-(6.0 * deviation).max(QUOTED_LEAST), (5.0 * deviation).max(QUOTED_LEAST))
     }
 
     /// Where arbitrage is looked for.
@@ -138,6 +142,25 @@ impl Svi {
         let near = grid(6.0 * deviation, DENSE);
         let bend = grid(1.0, DENSE).map(move |u| m + 30.0 * sigma * spread(u));
         wide.chain(near).chain(bend)
+    }
+
+    /// The same shape of a share of its variance.
+    pub(crate) fn times(&self, share: f64) -> Self {
+        Self { a: self.a * share, b: self.b * share, ..*self }
+    }
+
+    /// True when quotes lie about it as closely as they do about a new fit: what they have moved by is left to the
+    /// spline. Each of them counts alike.
+    pub(crate) fn still_fits(&self, points: &[SmilePoint], years: f64) -> bool {
+        let (mut sum, mut size) = (0.0, 0.0);
+        for p in points {
+            let level = self.variance(p.k);
+            let miss = (p.vol * p.vol * years - level) / level;
+            sum += miss;
+            size += miss.abs();
+        }
+        let count = points.len() as f64;
+        points.len() >= POINTS_MIN && sum.abs() <= DRIFT_MAX * count && size <= 3.0 * DRIFT_MAX * count
     }
 
     /// The same level at the money with the shape faded: at 0 it is flat.

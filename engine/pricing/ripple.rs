@@ -51,30 +51,45 @@ impl Smile {
 
     /// True when neither butterfly nor calendar arbitrage is seen where [`Svi::is_free`] looks.
     pub fn is_free(&self, before: Option<&Self>) -> bool {
-        self.fault(before, 0.0).is_none()
+        let holds = |k: f64| {
+            let shape = self.shape(k);
+            shape.0 > 0.0 && durrleman(k, shape) >= 0.0
+        };
+        let above = |k: f64, s: &Self| self.variance(k) >= s.variance(k) - 1e-12;
+        before.is_none_or(|s| self.svi.meetings(&s.svi).all(|k| above(k, s))) && self.svi.places().all(holds)
     }
 
     /// The place of the worst butterfly, or else of the worst calendar, that leaves less than `margin`.
     fn fault(&self, before: Option<&Self>, margin: f64) -> Option<f64> {
-        let worse = |worst: Option<(f64, f64)>, (k, left): (f64, f64)| match worst {
-            _ if left >= margin => worst,
-            Some((_, least)) if least <= left => worst,
-            _ => Some((k, left)),
-        };
-        let butterfly = |k: f64| {
-            let shape = self.shape(k);
-            (k, if shape.0 > 0.0 { durrleman(k, shape) } else { f64::MIN })
-        };
-        let over = |k: f64, s: &Self| {
+        self.fault_within((f64::MIN, f64::MAX), before, margin)
+    }
+
+    /// The same, with butterflies looked for between two places only: beyond a spline's knots SVI was seen to be free.
+    fn fault_within(&self, (first, last): (f64, f64), before: Option<&Self>, margin: f64) -> Option<f64> {
+        let met = before.map_or((0.0, 0.0), |s| s.svi.quoted());
+        let (mut bent, mut under) = ((margin, None), (margin, None));
+        let mut compare = |k: f64, w: f64| {
+            let Some(s) = before.filter(|_| k >= met.0 && k <= met.1) else { return };
             let level = s.variance(k);
-            (k, (self.variance(k) + 1e-12 - level) / level)
+            let short = w + 1e-12 - level;
+            if short < under.0 * level {
+                under = (short / level, Some(k));
+            }
         };
-        let found = self.svi.places().map(butterfly).fold(None, worse);
-        let found = found.or_else(|| {
-            let s = before?;
-            self.svi.meetings(&s.svi).map(|k| over(k, s)).fold(None, worse)
-        });
-        found.map(|(k, _)| k)
+        for k in self.svi.places().filter(|k| (first..=last).contains(k)) {
+            let shape = self.shape(k);
+            let left = if shape.0 > 0.0 { durrleman(k, shape) } else { f64::MIN };
+            if left < bent.0 {
+                bent = (left, Some(k));
+            }
+            compare(k, shape.0);
+        }
+        if let Some(s) = before {
+            for k in s.svi.bend_places().chain(Svi::even(met)) {
+                compare(k, self.variance(k));
+            }
+        }
+        bent.1.or(under.1)
     }
 
     /// The smile of `points` over an SVI that is free of butterflies and was fitted without the smile before; `last` is the
@@ -154,7 +169,7 @@ impl Ripple {
     pub const NONE: Self = Self { unit: 1.0, first: 0.0, step: 1.0, coefficients: [0.0; KNOTS] };
 
     /// Its value and first two derivatives in `k`.
-    #[inline]
+    #[inline(always)]
     pub fn shape(&self, k: f64) -> (f64, f64, f64) {
         let (at, (values, slopes, bends)) = self.basis(k);
         let c = self.four(at);
@@ -166,6 +181,7 @@ impl Ripple {
     }
 
     /// Its value.
+    #[inline(always)]
     pub fn value(&self, k: f64) -> f64 {
         let (at, (values, ..)) = self.basis(k);
         let c = self.four(at);
@@ -183,12 +199,12 @@ impl Ripple {
     #[inline(always)]
     fn basis(&self, k: f64) -> (isize, Weights) {
         let u = (asinh(k / self.unit) - self.first) / self.step;
-        let cell = u.floor().clamp(-8.0, KNOTS as f64 + 8.0);
-        let t = u - cell;
-        if !(0.0..=1.0).contains(&t) {
+        if !(-3.0..=KNOTS as f64 + 2.0).contains(&u) {
             return (KNOTS as isize + 8, ([0.0; 4], [0.0; 4], [0.0; 4]));
         }
-        (cell as isize - 1, self.weights(t))
+        // Cut towards zero after a shift is the floor, without a call.
+        let cell = (u + 8.0) as isize - 8;
+        (cell - 1, self.weights(u - cell as f64))
     }
 
     /// The weights of the four splines that count in a cell, `t` of the way through it, with their slopes and bends in
@@ -196,12 +212,17 @@ impl Ripple {
     #[inline(always)]
     fn weights(&self, t: f64) -> Weights {
         let (s, h) = (1.0 - t, 1.0 / self.step);
-        let value =
-            [s * s * s, 3.0 * t * t * t - 6.0 * t * t + 4.0, 3.0 * s * s * s - 6.0 * s * s + 4.0, t * t * t];
-        let slope = [-3.0 * s * s, 9.0 * t * t - 12.0 * t, -9.0 * s * s + 12.0 * s, 3.0 * t * t];
-        let bend = [6.0 * s, 18.0 * t - 12.0, 18.0 * s - 12.0, 6.0 * t];
-        let sixth = |of: [f64; 4], by: f64| of.map(|x| x * by / 6.0);
-        (sixth(value, 1.0), sixth(slope, h), sixth(bend, h * h))
+        let [sixth, half] = [1.0 / 6.0, 0.5];
+        let value = [
+            sixth * s * s * s,
+            half * t * t * t - t * t + 4.0 * sixth,
+            half * s * s * s - s * s + 4.0 * sixth,
+            sixth * t * t * t,
+        ];
+        let (slope, bend) = (half * h, h * h);
+        let slopes =
+            [-slope * s * s, slope * (3.0 * t * t - 4.0 * t), slope * (4.0 * s - 3.0 * s * s), slope * t * t];
+        (value, slopes, [bend * s, bend * (3.0 * t - 2.0), bend * (3.0 * s - 2.0), bend * t])
     }
 
     /// The same in proportion.
@@ -234,6 +255,12 @@ impl Ripple {
         let (first, last) = (self.first + self.step, self.first + self.step * (KNOTS as f64 - 2.0));
         let fits = |inner: f64| (0.0..=3.0 * BEYOND).contains(&inner);
         *self != Self::NONE && task.points.len() >= POINTS_MIN && fits(low - first) && fits(last - high)
+    }
+
+    /// The log-moneyness beyond which it is zero.
+    fn ends(&self) -> (f64, f64) {
+        let k = |u: f64| self.unit * libm::sinh(self.first + u * self.step);
+        (k(-2.0), k(KNOTS as f64 + 1.0))
     }
 
     /// The log-moneyness between which the spline has work.

@@ -166,7 +166,11 @@ pub(super) fn pulled(task: &Task<'_>) -> Option<Ripple> {
     for _ in 0..ASKED {
         let found = programme.work()?;
         let smile = Smile { svi: *task.svi, ripple: found };
-        let Some(k) = smile.fault(task.before, 0.5 * G_LEFT) else { return Some(found) };
+        let looked = if task.last.is_some() { found.ends() } else { (f64::MIN, f64::MAX) };
+        let Some(k) = smile.fault_within(looked, task.before, 0.5 * G_LEFT) else {
+            // What follows another fit is like it; a first one is looked at from everywhere.
+            return Some(found).filter(|_| task.last.is_some() || smile.is_free(task.before));
+        };
         programme.insist(task, k);
     }
     None

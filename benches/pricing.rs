@@ -2,7 +2,9 @@
 //! in a small Python child that times itself; without it the ratios are left out and a line says so.
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use market::quote::{Level, Quote};
 use market::{Contract, Date, Price, Right, Symbol, Timestamp};
 use pricing::american::Exercise;
@@ -13,7 +15,7 @@ use pricing::chain::{Chain, Curve};
 use pricing::dividends::{CashCurve, CashOption, Dividend, Resolution};
 use pricing::european::{Terms, greeks};
 use pricing::implied::{implied, implied_into};
-use pricing::smile::fit;
+use pricing::smile::{SmilePoint, fit};
 use pricing::surface::Surface;
 use std::hint::black_box;
 
@@ -259,23 +261,50 @@ fn chain_and_surface(c: &mut Criterion) {
 }
 
 fn smiles(group: &mut BenchmarkGroup<'_, WallTime>, chain: &Chain, now: Timestamp) {
-    let mut points = Vec::new();
+    let terms = |expiry: usize| chain.expiry_terms()[expiry].terms;
+    let (mut points, mut before) = (Vec::new(), Vec::new());
     chain.smile_points(3, now, &FILTER, &mut points);
-    let years = chain.expiry_terms()[3].terms.years;
+    chain.smile_points(2, now, &FILTER, &mut before);
+    let years = terms(3).years;
+    let moved = |by: f64| -> Vec<SmilePoint> {
+        let move_one = |(i, p): (usize, &SmilePoint)| p.vol + by * (1.0 + 0.5 * ((i % 7) as f64 - 3.0) / 3.0);
+        points.iter().enumerate().map(|p| SmilePoint { vol: move_one(p), ..*p.1 }).collect()
+    };
+    // The next quotes lie a tenth of a volatility point up or down, give or take half of that.
+    let quotes = [moved(0.0005), moved(-0.0005)];
+    let mut i = 0;
     if let Some(last) = fit(&points, years, None, None) {
-        points.iter_mut().enumerate().for_each(|(i, p)| p.vol += 0.001 * ((i % 7) as f64 - 2.0) / 3.0);
-        group.bench_function(BenchmarkId::new("smile refit, points", points.len()), |b| {
-            b.iter(|| fit(black_box(&points), years, Some(&last.svi), None));
+        group.bench_function(BenchmarkId::new("SVI refit, points", points.len()), |b| {
+            b.iter(|| {
+                i += 1;
+                fit(black_box(&quotes[i % 2]), years, Some(&last.svi), None)
+            });
         });
-        let terms = chain.expiry_terms()[3].terms;
-        let mut surface = Surface::new();
-        surface.refit(&terms, &points);
-        group.bench_function(BenchmarkId::new("expiry refit with its spline, points", points.len()), |b| {
-            b.iter(|| surface.refit(&terms, black_box(&points)));
-        });
-        group.bench_function(BenchmarkId::new("smile from nothing, points", points.len()), |b| {
+        group.bench_function(BenchmarkId::new("SVI from nothing, points", points.len()), |b| {
             b.iter(|| fit(black_box(&points), years, None, None));
         });
+        let mut surface = Surface::new();
+        surface.refit(&terms(2), &before);
+        group.bench_function(
+            BenchmarkId::new("expiry from nothing, above the one before, points", points.len()),
+            |b| {
+                b.iter_batched_ref(
+                    || surface.clone(),
+                    |s| s.refit(&terms(3), &points),
+                    BatchSize::SmallInput,
+                );
+            },
+        );
+        surface.refit(&terms(3), &points);
+        group.bench_function(
+            BenchmarkId::new("expiry refit, above the one before, points", points.len()),
+            |b| {
+                b.iter(|| {
+                    i += 1;
+                    surface.refit(&terms(3), black_box(&quotes[i % 2]))
+                });
+            },
+        );
     }
 }
 

@@ -136,10 +136,10 @@ fn quote(cents: i64, half: i64, at: Timestamp) -> Quote {
     Quote { bid: level(cents - half), ask: level(cents + half), at }
 }
 
-fn option_quote(c: &Contract, at: Timestamp) -> MarketEvent {
+fn option_quote(c: &Contract, at: Timestamp, cents: i64) -> MarketEvent {
     let years = f64::from(c.expiry.days_since(at.new_york().0)) / 365.0;
     let value = pricing::price(c.right, 560.0, c.strike().dollars(), years, 0.18, 0.04, 0.012);
-    MarketEvent::Quote(Instrument::Option(*c), quote((value * 100.0) as i64 + 3, 2, at))
+    MarketEvent::Quote(Instrument::Option(*c), quote((value * 100.0) as i64 + 3 + cents, 2, at))
 }
 
 fn core(settings: Settings) -> (Underlying, Timestamp) {
@@ -147,7 +147,7 @@ fn core(settings: Settings) -> (Underlying, Timestamp) {
     let at = Date::literal(2026, 3, 16).at_new_york(11 * 3600);
     let mut out = Vec::new();
     for c in contracts() {
-        core.on_market(at, &option_quote(&c, at), &mut out);
+        core.on_market(at, &option_quote(&c, at, 0), &mut out);
     }
     for timeframe in Timeframe::ALL {
         let note =
@@ -202,14 +202,26 @@ fn ticks(c: &mut Criterion) {
             });
         });
     }
-    let (mut core, at) = core(settings(0, 1));
-    let events: Vec<MarketEvent> = contracts().iter().map(|c| option_quote(c, at)).collect();
+    let (mut core, mut at) = core(settings(i64::MAX / 2, 1));
     let mut out = Vec::with_capacity(64);
-    let mut n = 0;
-    group.bench_function("option quote, 600 listed", |b| {
+    // Without a spot no option means anything; two rounds of the seat's own work find forwards and exercise boundaries.
+    core.on_market(at, &MarketEvent::Quote(Instrument::Stock(SPY), quote(56_000, 1, at)), &mut out);
+    for _ in 0..400 {
+        at = at + 50 * MS;
+        core.wake(at, &mut out);
+    }
+    // Each comes again a cent away.
+    let both = [0, 1].map(|cent| contracts().iter().map(|c| option_quote(c, at, cent)).collect::<Vec<_>>());
+    let (mut n, mut round) = (0, 0);
+    group.bench_function("option quote, 600 listed and marked", |b| {
         b.iter(|| {
-            n = (n + 37) % events.len();
-            core.on_market(at, black_box(&events[n]), &mut out);
+            n += 37;
+            if n >= both[0].len() {
+                n -= both[0].len();
+                round = 1 - round;
+            }
+            core.on_market(at, black_box(&both[round][n]), &mut out);
+            out.clear();
         });
     });
     group.finish();

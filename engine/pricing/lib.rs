@@ -3,7 +3,7 @@
 //!
 //! [`european`] and [`batch`] give European values with all Greeks ([`black_scholes`] the plain ones), [`implied`] inverts
 //! them; [`american`] and [`dividends`] price early exercise, [`assignment`] says when to fear it; [`forward`], [`smile`] and
-//! [`surface`] read the market, [`chain`] holds it; [`legs`] (exact) and [`structure`] (with odds) say what a set of options is
+//! [`surface`] read the market, [`carry`] joins two forwards, [`chain`] holds it; [`legs`] (exact) and [`structure`] (with odds) say what a set of options is
 //! worth at expiry, what it can gain and lose, and what margin it asks; [`touch`] and [`tilt`] are odds of a barrier and of a
 //! forecast, [`outlook`] says it all at once.
 
@@ -14,6 +14,7 @@ pub mod assignment;
 pub mod batch;
 pub mod black_scholes;
 pub mod boundary;
+pub mod carry;
 pub mod chain;
 #[cfg(test)]
 mod chain_test;

@@ -6,24 +6,20 @@
 //! harder until the smile shows neither butterfly nor calendar arbitrage on the dense grids of [`crate::smile`]; in the last
 //! resort nothing is added. SVI alone is free, so the search always ends.
 
+mod pull;
+
+use crate::elementary::{exp, ln};
 use crate::smile::{G_LEFT, SmilePoint, Svi, durrleman};
+pub use pull::Task;
 
 /// Coefficients of the spline.
-pub const KNOTS: usize = 24;
-/// Penalties of roughness that are tried, the least first; without unit.
-const ROUGHNESS: [f64; 6] = [1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0];
-/// Shares of the roughest that are tried when none of them is free.
-const SHARES: [f64; 4] = [0.7, 0.45, 0.25, 0.1];
-/// Times that quotes still outside their spread are given more weight.
-const ROUNDS: usize = 5;
-const HEAVIER: f64 = 4.0;
-/// Places where the smile before is looked at, how far above it the spline is pushed (a share), and how hard at first, beside
-/// a quote.
-const FLOORS: usize = 64;
-const FLOOR_OVER: f64 = 2e-3;
-const PUSH: f64 = 10.0;
+pub const KNOTS: usize = 32;
 /// Lifts of SVI that are tried, as shares of its level.
 const LIFTS: [f64; 5] = [0.0, 3e-3, 1e-2, 3e-2, 0.1];
+/// How far the knots go beyond what they are asked for, in `asinh(k / deviation)`.
+const BEYOND: f64 = 0.03;
+/// Fewest quotes for a spline.
+const POINTS_MIN: usize = 8;
 
 /// A smile: SVI with its ripple.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,33 +51,71 @@ impl Smile {
 
     /// True when neither butterfly nor calendar arbitrage is seen where [`Svi::is_free`] looks.
     pub fn is_free(&self, before: Option<&Self>) -> bool {
-        self.is_free_by(before, 0.0)
-    }
-
-    fn is_free_by(&self, before: Option<&Self>, margin: f64) -> bool {
         let holds = |k: f64| {
             let shape = self.shape(k);
-            shape.0 > 0.0 && durrleman(k, shape) >= margin
+            shape.0 > 0.0 && durrleman(k, shape) >= 0.0
         };
-        let above = |k: f64, s: &Self| self.variance(k) >= s.variance(k) * (1.0 + margin) - 1e-12;
+        let above = |k: f64, s: &Self| self.variance(k) >= s.variance(k) - 1e-12;
         before.is_none_or(|s| self.svi.meetings(&s.svi).all(|k| above(k, s))) && self.svi.places().all(holds)
     }
 
-    /// The smile of `points` over an SVI that was fitted without the smile before; `None` when no spline makes it free.
-    /// Allocates nothing.
-    pub fn rippled(svi: Svi, points: &[SmilePoint], years: f64, before: Option<&Self>) -> Option<Self> {
+    /// The place of the worst butterfly, or else of the worst calendar, that leaves less than `margin`.
+    fn fault(&self, before: Option<&Self>, margin: f64) -> Option<f64> {
+        self.fault_within((f64::MIN, f64::MAX), before, margin)
+    }
+
+    /// The same, with butterflies looked for between two places only: beyond a spline's knots SVI was seen to be free.
+    fn fault_within(&self, (first, last): (f64, f64), before: Option<&Self>, margin: f64) -> Option<f64> {
+        let met = before.map_or((0.0, 0.0), |s| s.svi.quoted());
+        let (mut bent, mut under) = ((margin, None), (margin, None));
+        let mut compare = |k: f64, w: f64| {
+            let Some(s) = before.filter(|_| k >= met.0 && k <= met.1) else { return };
+            let level = s.variance(k);
+            let short = w + 1e-12 - level;
+            if short < under.0 * level {
+                under = (short / level, Some(k));
+            }
+        };
+        for k in self.svi.places().filter(|k| (first..=last).contains(k)) {
+            let shape = self.shape(k);
+            let left = if shape.0 > 0.0 { durrleman(k, shape) } else { f64::MIN };
+            if left < bent.0 {
+                bent = (left, Some(k));
+            }
+            compare(k, shape.0);
+        }
+        if let Some(s) = before {
+            for k in s.svi.bend_places().chain(Svi::even(met)) {
+                compare(k, self.variance(k));
+            }
+        }
+        bent.1.or(under.1)
+    }
+
+    /// The smile of `points` over an SVI that is free of butterflies and was fitted without the smile before; `last` is the
+    /// expiry's last smile. `None` when no spline makes it free. Allocates nothing.
+    pub fn rippled(
+        svi: Svi,
+        points: &[SmilePoint],
+        years: f64,
+        last: Option<&Self>,
+        before: Option<&Self>,
+    ) -> Option<Self> {
         let level = svi.variance(0.0);
         LIFTS.iter().find_map(|lift| {
             // Between the quotes the spline takes a lift back; beyond them it carries the wings over those before.
             let svi = Svi { a: svi.a + lift * level, ..svi };
-            let with = |ripple: &Ripple| Self { svi, ripple: *ripple };
-            let task = Task { points, svi: &svi, years, before };
-            let found = Ripple::fit(&task, |r| with(r).is_free_by(before, 0.5 * G_LEFT));
-            Some(with(&found)).filter(|s| found != Ripple::NONE || s.is_free_by(before, 0.5 * G_LEFT))
+            let last = last.filter(|last| last.svi == svi).map(|last| &last.ripple);
+            let task = Task { points, svi: &svi, years, before, last };
+            let again = Task { last: None, ..task };
+            let found = Ripple::fit(&task).or_else(|| last.and_then(|_| Ripple::fit(&again)));
+            let plain = || Some(Ripple::NONE).filter(|_| points.len() < POINTS_MIN);
+            let smile = Self { svi, ripple: found.or_else(plain)? };
+            Some(smile).filter(|s| found.is_some() || s.fault(before, 0.5 * G_LEFT).is_none())
         })
     }
 
-    /// The smile before, lifted to the quotes: free whatever they say, since a lift only weakens butterflies.
+    /// The smile before, lifted to the quotes; flat above all of it where that leaves a butterfly: free whatever the quotes say.
     pub fn lifted(&self, points: &[SmilePoint], years: f64) -> Self {
         let (mut sum, mut weights) = (0.0, 0.0);
         for p in points {
@@ -90,14 +124,22 @@ impl Smile {
             weights += weight;
         }
         let by = |lift: f64| Self { svi: Svi { a: self.svi.a + lift, ..self.svi }, ..*self };
-        let mut lift = (sum / weights).max(1e-4 * self.variance(0.0));
-        for _ in 0..60 {
-            if by(lift).is_free_by(Some(self), 0.5 * G_LEFT) {
-                break;
-            }
-            lift = 1.5 * lift + 1e-3 * self.variance(0.0);
-        }
-        by(lift)
+        let least = (sum / weights).max(1e-4 * self.variance(0.0));
+        let lifts = (0..12).map(|i| least + 1e-3 * self.variance(0.0) * (f64::from(1 << i) - 1.0));
+        let found = lifts.map(by).find(|s| s.fault(Some(self), 0.5 * G_LEFT).is_none());
+        found.unwrap_or_else(|| {
+            let levels = self.svi.meetings(&self.svi).map(|k| self.variance(k));
+            let highest = levels.fold(least, f64::max);
+            let flat = |times: f64| Self {
+                svi: Svi::flat((times * highest / years).sqrt(), years),
+                ripple: Ripple::NONE,
+            };
+            let tried = [1.001, 1.1, 1.5].map(flat);
+            tried
+                .into_iter()
+                .find(|s| s.fault(Some(self), 0.5 * G_LEFT).is_none())
+                .unwrap_or_else(|| flat(3.0))
+        })
     }
 
     /// The smile of `points` over an SVI that was fitted above the smile before; `None` when not even a lift of SVI keeps
@@ -105,40 +147,9 @@ impl Smile {
     pub fn over(svi: Svi, points: &[SmilePoint], years: f64, before: Option<&Self>) -> Option<Self> {
         let level = svi.variance(0.0);
         let plain = |lift: &f64| Self { svi: Svi { a: svi.a + lift * level, ..svi }, ripple: Ripple::NONE };
-        let base = LIFTS.iter().map(plain).find(|s| s.is_free_by(before, 0.5 * G_LEFT))?;
-        let with = |ripple: &Ripple| Self { ripple: *ripple, ..base };
-        let task = Task { points, svi: &base.svi, years, before };
-        let ripple = Ripple::fit(&task, |r| with(r).is_free_by(before, 0.5 * G_LEFT));
-        Some(with(&ripple))
-    }
-}
-
-/// What a ripple is fitted to.
-#[derive(Clone, Copy, Debug)]
-pub struct Task<'a> {
-    /// The quotes; the first [`crate::smile::POINTS_MAX`] count.
-    pub points: &'a [SmilePoint],
-    /// What the spline is added to.
-    pub svi: &'a Svi,
-    /// Time to expiry.
-    pub years: f64,
-    /// The smile of the expiry before.
-    pub before: Option<&'a Smile>,
-}
-
-impl Task<'_> {
-    /// From where to where the smile is compared with the one before.
-    fn met(&self) -> Option<(f64, f64)> {
-        self.before.map(|before| before.svi.quoted())
-    }
-
-    fn floors(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        let grid = |before: &Smile, i: usize| {
-            let (low, high) = before.svi.quoted();
-            let k = low + (high - low) * i as f64 / (FLOORS - 1) as f64;
-            (k, before.variance(k))
-        };
-        self.before.into_iter().flat_map(move |before| (0..FLOORS).map(move |i| grid(before, i)))
+        let base = LIFTS.iter().map(plain).find(|s| s.fault(before, 0.5 * G_LEFT).is_none())?;
+        let task = Task { points, svi: &base.svi, years, before, last: None };
+        Some(Self { ripple: Ripple::fit(&task).unwrap_or(Ripple::NONE), ..base })
     }
 }
 
@@ -158,54 +169,60 @@ impl Ripple {
     pub const NONE: Self = Self { unit: 1.0, first: 0.0, step: 1.0, coefficients: [0.0; KNOTS] };
 
     /// Its value and first two derivatives in `k`.
-    #[inline]
+    #[inline(always)]
     pub fn shape(&self, k: f64) -> (f64, f64, f64) {
-        let (at, basis, slopes, bends) = self.basis(k);
-        let (mut value, mut slope, mut bend) = (0.0, 0.0, 0.0);
-        for j in 0..4 {
-            let Some(c) = (at + j as isize).try_into().ok().and_then(|i: usize| self.coefficients.get(i))
-            else {
-                continue;
-            };
-            value += c * basis[j];
-            slope += c * slopes[j];
-            bend += c * bends[j];
-        }
+        let (at, (values, slopes, bends)) = self.basis(k);
+        let c = self.four(at);
+        let sum = |of: [f64; 4]| c[0] * of[0] + c[1] * of[1] + c[2] * of[2] + c[3] * of[3];
         let square = k * k + self.unit * self.unit;
         let du = 1.0 / square.sqrt();
-        let ddu = -k * du / square;
-        (value, slope * du, bend * du * du + slope * ddu)
+        let slope = sum(slopes);
+        (sum(values), slope * du, sum(bends) * du * du - slope * k * du / square)
     }
 
     /// Its value.
+    #[inline(always)]
     pub fn value(&self, k: f64) -> f64 {
-        let (at, basis, ..) = self.basis(k);
-        let coefficient = |j: usize| {
-            usize::try_from(at + j as isize)
-                .ok()
-                .and_then(|i| self.coefficients.get(i))
-                .copied()
-                .unwrap_or(0.0)
-        };
-        (0..4).map(|j| basis[j] * coefficient(j)).sum()
+        let (at, (values, ..)) = self.basis(k);
+        let c = self.four(at);
+        c[0] * values[0] + c[1] * values[1] + c[2] * values[2] + c[3] * values[3]
     }
 
-    /// The first coefficient that counts at `k`, the weights of four, and their first and second derivatives.
-    #[inline]
-    fn basis(&self, k: f64) -> (isize, [f64; 4], [f64; 4], [f64; 4]) {
-        let u = (libm::asinh(k / self.unit) - self.first) / self.step;
-        let cell = u.floor().clamp(-8.0, KNOTS as f64 + 8.0);
-        let t = u - cell;
-        if !(0.0..=1.0).contains(&t) {
-            return (KNOTS as isize + 8, [0.0; 4], [0.0; 4], [0.0; 4]);
+    /// Four coefficients from one on; those beyond the ends are zero.
+    #[inline(always)]
+    fn four(&self, at: isize) -> [f64; 4] {
+        let one = |i: isize| usize::try_from(i).ok().and_then(|i| self.coefficients.get(i)).copied();
+        std::array::from_fn(|j| one(at + j as isize).unwrap_or(0.0))
+    }
+
+    /// The first coefficient that counts at `k`, and the weights of four.
+    #[inline(always)]
+    fn basis(&self, k: f64) -> (isize, Weights) {
+        let u = (asinh(k / self.unit) - self.first) / self.step;
+        if !(-3.0..=KNOTS as f64 + 2.0).contains(&u) {
+            return (KNOTS as isize + 8, ([0.0; 4], [0.0; 4], [0.0; 4]));
         }
+        // Cut towards zero after a shift is the floor, without a call.
+        let cell = (u + 8.0) as isize - 8;
+        (cell - 1, self.weights(u - cell as f64))
+    }
+
+    /// The weights of the four splines that count in a cell, `t` of the way through it, with their slopes and bends in
+    /// `asinh(k / unit)`.
+    #[inline(always)]
+    fn weights(&self, t: f64) -> Weights {
         let (s, h) = (1.0 - t, 1.0 / self.step);
-        let value =
-            [s * s * s, 3.0 * t * t * t - 6.0 * t * t + 4.0, 3.0 * s * s * s - 6.0 * s * s + 4.0, t * t * t];
-        let slope = [-3.0 * s * s, 9.0 * t * t - 12.0 * t, -9.0 * s * s + 12.0 * s, 3.0 * t * t];
-        let bend = [6.0 * s, 18.0 * t - 12.0, 18.0 * s - 12.0, 6.0 * t];
-        let sixth = |of: [f64; 4], by: f64| of.map(|x| x * by / 6.0);
-        (cell as isize - 1, sixth(value, 1.0), sixth(slope, h), sixth(bend, h * h))
+        let [sixth, half] = [1.0 / 6.0, 0.5];
+        let value = [
+            sixth * s * s * s,
+            half * t * t * t - t * t + 4.0 * sixth,
+            half * s * s * s - s * s + 4.0 * sixth,
+            sixth * t * t * t,
+        ];
+        let (slope, bend) = (half * h, h * h);
+        let slopes =
+            [-slope * s * s, slope * (3.0 * t * t - 4.0 * t), slope * (4.0 * s - 3.0 * s * s), slope * t * t];
+        (value, slopes, [bend * s, bend * (3.0 * t - 2.0), bend * (3.0 * s - 2.0), bend * t])
     }
 
     /// The same in proportion.
@@ -213,149 +230,102 @@ impl Ripple {
         Self { coefficients: self.coefficients.map(|c| c * share), ..*self }
     }
 
-    /// The spline of what the quotes leave over SVI, as rough as `is_free` lets it be. Allocates nothing.
-    pub fn fit(task: &Task<'_>, is_free: impl Fn(&Self) -> bool) -> Self {
-        let Some(empty) = Self::over(task) else { return Self::NONE };
-        let mut roughest = Self::NONE;
-        for (i, roughness) in ROUGHNESS.iter().enumerate() {
-            let Some(found) = empty.solved(task, *roughness) else { continue };
-            if is_free(&found) {
-                return found;
-            }
-            if i == ROUGHNESS.len() / 2 {
-                roughest = found;
-            }
-        }
-        let shares = SHARES.iter().map(|share| roughest.times(*share));
-        shares.into_iter().find(|r| is_free(r)).unwrap_or(Self::NONE)
+    /// The spline that takes SVI to the quotes, as smooth as they and arbitrage let it be; `None` with few quotes, or when none
+    /// is found that leaves the smile free. Allocates nothing.
+    pub fn fit(task: &Task<'_>) -> Option<Self> {
+        pull::pulled(task)
     }
 
     /// The knots over the range of the quotes and of what the smile before asks for.
     fn over(task: &Task<'_>) -> Option<Self> {
         let unit = task.svi.variance(0.0).max(1e-12).sqrt();
-        let all = task.points.iter().map(|p| (p.k, p.k)).chain(task.met());
-        let (low, high) = all.fold((f64::MAX, f64::MIN), |(l, h), (from, to)| (l.min(from), h.max(to)));
-        let (low, high) = (libm::asinh(low / unit), libm::asinh(high / unit));
+        let (low, high) = Self::asked(task);
+        // A little further, so that quotes at other strikes find the same knots.
+        let (low, high) = (asinh(low / unit) - BEYOND, asinh(high / unit) + BEYOND);
         // The outermost two splines on either side fade beyond the quotes.
         let step = (high - low) / (KNOTS as f64 - 3.0);
         let knots = Self { unit, first: low - step, step, coefficients: [0.0; KNOTS] };
-        (task.points.len() >= 8 && step > 1e-9).then_some(knots)
+        (task.points.len() >= POINTS_MIN && step > 1e-9).then_some(knots)
     }
 
-    /// The penalised fit; quotes that stay outside their spread are pulled harder, and places that stay below the smile
-    /// before are pushed up.
-    fn solved(&self, task: &Task<'_>, roughness: f64) -> Option<Self> {
-        let mut found = *self;
-        let mut heavy = [1.0f64; crate::smile::POINTS_MAX];
-        let mut pushes = [0.0f64; FLOORS];
-        for _ in 0..=ROUNDS {
-            found = self.solve_once(task, roughness, &heavy, &pushes)?;
-            let total = |k: f64| task.svi.variance(k) + found.value(k);
-            for (p, weight) in task.points.iter().zip(&mut heavy) {
-                let off = ((total(p.k).max(0.0) / task.years).sqrt() - p.vol).abs();
-                if off > 0.8 * p.half_spread {
-                    *weight *= HEAVIER;
-                }
-            }
-            for ((k, floor), push) in task.floors().zip(&mut pushes) {
-                if total(k) < floor * (1.0 + FLOOR_OVER / 3.0) {
-                    *push = if *push == 0.0 { PUSH } else { *push * HEAVIER };
-                }
-            }
-        }
-        Some(found)
+    /// True when its knots are about those that [`Self::over`] would take.
+    fn covers(&self, task: &Task<'_>) -> bool {
+        let (low, high) = Self::asked(task);
+        let (low, high) = (asinh(low / self.unit), asinh(high / self.unit));
+        let (first, last) = (self.first + self.step, self.first + self.step * (KNOTS as f64 - 2.0));
+        let fits = |inner: f64| (0.0..=3.0 * BEYOND).contains(&inner);
+        *self != Self::NONE && task.points.len() >= POINTS_MIN && fits(low - first) && fits(last - high)
     }
 
-    fn solve_once(&self, task: &Task<'_>, roughness: f64, heavy: &[f64], pushes: &[f64]) -> Option<Self> {
-        let mut matrix = [[0.0; KNOTS]; KNOTS];
-        let mut right = [0.0; KNOTS];
-        let (mut scales, mut count) = (0.0, 0.0);
-        for (p, heavy) in task.points.iter().zip(heavy) {
-            // A miss of variance in half spreads of volatility.
-            let scale = 1.0 / (2.0 * p.vol * task.years * p.half_spread.max(1e-4));
-            let left = p.vol * p.vol * task.years - task.svi.variance(p.k);
-            scales += scale;
-            count += 1.0;
-            self.add(p.k, left, heavy * scale * scale, &mut matrix, &mut right);
-        }
-        let scale = scales / count;
-        for ((k, floor), push) in task.floors().zip(pushes).filter(|(_, push)| **push > 0.0) {
-            let left = floor * (1.0 + FLOOR_OVER) - task.svi.variance(k);
-            self.add(k, left, push * scale * scale, &mut matrix, &mut right);
-        }
-        let penalty = roughness * scale * scale * count / KNOTS as f64;
-        // Second differences, zeros beyond both ends counted.
-        let difference = [1.0, -2.0, 1.0];
-        for start in -2..KNOTS as isize {
-            for i in 0..3 {
-                for j in 0..3 {
-                    let (row, column) = (start + i as isize, start + j as isize);
-                    if let (Ok(row), Ok(column)) = (usize::try_from(row), usize::try_from(column))
-                        && row < KNOTS
-                        && column < KNOTS
-                    {
-                        matrix[row][column] += penalty * difference[i] * difference[j];
-                    }
-                }
-            }
-        }
-        Some(Self { coefficients: cholesky(matrix, right)?, ..*self })
+    /// The log-moneyness beyond which it is zero.
+    fn ends(&self) -> (f64, f64) {
+        let k = |u: f64| self.unit * libm::sinh(self.first + u * self.step);
+        (k(-2.0), k(KNOTS as f64 + 1.0))
     }
 
-    /// One equation: the spline at `k` should be `left`.
-    #[inline]
-    fn add(
-        &self,
-        k: f64,
-        left: f64,
-        weight: f64,
-        matrix: &mut [[f64; KNOTS]; KNOTS],
-        right: &mut [f64; KNOTS],
-    ) {
-        let (at, basis, ..) = self.basis(k);
-        let place = |i: usize| usize::try_from(at + i as isize).ok().filter(|r| *r < KNOTS);
-        for (i, row) in (0..4).filter_map(|i| Some((i, place(i)?))) {
-            right[row] += weight * basis[i] * left;
-            for (j, column) in (0..4).filter_map(|j| Some((j, place(j)?))) {
-                matrix[row][column] += weight * basis[i] * basis[j];
+    /// The log-moneyness between which the spline has work.
+    fn asked(task: &Task<'_>) -> (f64, f64) {
+        let met = task.before.map(|before| before.svi.quoted());
+        let all = task.points.iter().map(|p| (p.k, p.k)).chain(met);
+        all.fold((f64::MAX, f64::MIN), |(l, h), (from, to)| (l.min(from), h.max(to)))
+    }
+
+    /// Goes over all places where it is not zero, so many a cell.
+    #[inline(always)]
+    fn walk(&self, places: usize, mut each: impl FnMut(f64, Place)) {
+        // Between exponentials of even steps lies one multiplication.
+        let part = 1.0 / places as f64;
+        let by = exp(part * self.step);
+        let mut up = exp(self.first - 2.0 * self.step);
+        for i in 0..(KNOTS + 3) * places {
+            let (cell, phase) = (i / places, i % places);
+            let (sinh, cosh) = (0.5 * (up - 1.0 / up), 0.5 * (up + 1.0 / up));
+            let du = 1.0 / (self.unit * cosh);
+            let k = self.unit * sinh;
+            if i > 0 {
+                each(k, Place::new(cell, &self.weights(part * phase as f64), du, -k * du * du * du));
             }
+            up *= by;
+        }
+    }
+
+    /// The splines that count at `k`.
+    fn place(&self, k: f64) -> Place {
+        let (at, weights) = self.basis(k);
+        let square = k * k + self.unit * self.unit;
+        let du = 1.0 / square.sqrt();
+        // Counted from three before the first, where zeros are kept; beyond them nothing counts.
+        match usize::try_from(at + 3) {
+            Ok(at) if at < KNOTS + 3 => Place::new(at, &weights, du, -k * du / square),
+            _ => Place { at: 0, value: [0.0; 4], slope: [0.0; 4], bend: [0.0; 4] },
         }
     }
 }
 
-/// Solves a positive definite system.
-fn cholesky(mut l: [[f64; KNOTS]; KNOTS], mut x: [f64; KNOTS]) -> Option<[f64; KNOTS]> {
-    // Bandwidth four: what lies further left is zero.
-    for i in 0..KNOTS {
-        for j in i.saturating_sub(3)..=i {
-            let mut sum = l[i][j];
-            let before = i.saturating_sub(3)..j;
-            for (x, y) in l[i][before.clone()].iter().zip(&l[j][before]) {
-                sum -= x * y;
-            }
-            if i == j {
-                if sum.is_nan() || sum <= 0.0 {
-                    return None;
-                }
-                l[i][i] = sum.sqrt();
-            } else {
-                l[i][j] = sum / l[j][j];
-            }
-        }
+impl Place {
+    #[inline(always)]
+    fn new(at: usize, (value, slope, bend): &Weights, du: f64, ddu: f64) -> Self {
+        let bent = std::array::from_fn(|i| bend[i] * du * du + slope[i] * ddu);
+        Self { at, value: *value, slope: slope.map(|s| s * du), bend: bent }
     }
-    for i in 0..KNOTS {
-        for k in i.saturating_sub(3)..i {
-            x[i] -= l[i][k] * x[k];
-        }
-        x[i] /= l[i][i];
-    }
-    for i in (0..KNOTS).rev() {
-        for k in i + 1..(i + 4).min(KNOTS) {
-            x[i] -= l[k][i] * x[k];
-        }
-        x[i] /= l[i][i];
-    }
-    x.iter().all(|v| v.is_finite()).then_some(x)
+}
+
+/// Four splines' values, slopes and bends.
+type Weights = ([f64; 4], [f64; 4], [f64; 4]);
+
+/// The inverse of the hyperbolic sine. Near zero its error is that of 1.
+#[inline(always)]
+fn asinh(x: f64) -> f64 {
+    ln(x.abs() + (x * x + 1.0).sqrt()).copysign(x)
+}
+
+/// The four splines that count at a place, the first of them, and their slopes and bends in `k`.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: usize,
+    value: [f64; 4],
+    slope: [f64; 4],
+    bend: [f64; 4],
 }
 
 #[cfg(test)]
@@ -392,9 +362,10 @@ mod tests {
                 SmilePoint { k, vol, half_spread: 5e-4, weight: 1.0 }
             })
             .collect();
-        let task = Task { points: &points, svi: &svi, years, before: None };
-        let found = Ripple::fit(&task, |_| true);
+        let task = Task { points: &points, svi: &svi, years, before: None, last: None };
+        let found = Ripple::fit(&task).expect("points enough");
         assert!(points.iter().all(|p| (found.value(p.k) - bump(p.k)).abs() < 4e-6));
-        assert_eq!(Ripple::fit(&task, |r| *r == Ripple::NONE), Ripple::NONE, "never free: nothing");
+        let few = Task { points: &points[..7], ..task };
+        assert_eq!(Ripple::fit(&few), None, "too few");
     }
 }

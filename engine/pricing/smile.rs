@@ -49,7 +49,7 @@ pub const POINTS_MIN: usize = 5;
 const GRID: usize = 25;
 const DENSE: usize = 161;
 /// Most quotes used of an expiry.
-pub const POINTS_MAX: usize = 256;
+pub const POINTS_MAX: usize = 512;
 const STEPS_WARM: u32 = 8;
 const STEPS_COLD: u32 = 60;
 const PARAMETERS: usize = 5;
@@ -60,6 +60,10 @@ pub(crate) const G_LEFT: f64 = 2e-5;
 const PENALTY: f64 = 1000.0;
 /// Times the penalties are made twentyfold.
 const HARDER: u32 = 4;
+/// What options are quoted over at least, in log-moneyness.
+const QUOTED_LEAST: f64 = 0.055;
+/// The mean miss of variance, as a share, beyond which a smile is fitted anew.
+const DRIFT_MAX: f64 = 0.02;
 /// Furthest place of the bend, in log-moneyness.
 const PLACE_MAX: f64 = 1.0;
 /// Largest slope of a wing (R. Lee's moment formula allows 2).
@@ -100,7 +104,7 @@ impl Svi {
 
     /// True when no butterfly is seen on dense grids (wide, over six deviations, around the bend) and in the wings, and no
     /// calendar arbitrage against the earlier smile where that has options worth quoting: from six of its deviations
-    /// below the forward to four above. Beyond, the order of two extrapolations is not held.
+    /// below the forward to five above, and a twentieth either way at least. Beyond, the order of two extrapolations is not held.
     pub fn is_free(&self, before: Option<&Svi>) -> bool {
         self.is_free_by(before, 0.0)
     }
@@ -118,26 +122,52 @@ impl Svi {
     /// Where it is compared with the smile before.
     pub(crate) fn meetings(&self, before: &Svi) -> impl Iterator<Item = f64> + use<> {
         let range = before.quoted();
-        let all = self.places().chain(before.places()).chain(grid(-range.0, DENSE));
+        let all = self.places().chain(before.places()).chain(Self::even(range));
         all.filter(move |k| *k >= range.0 && *k <= range.1)
+    }
+
+    /// Evenly from one end to the other.
+    pub(crate) fn even((low, high): (f64, f64)) -> impl Iterator<Item = f64> {
+        grid(0.5 * (high - low), DENSE).map(move |u| u + 0.5 * (low + high))
     }
 
     /// Log-moneyness between which options are worth quoting.
     pub(crate) fn quoted(&self) -> (f64, f64) {
         let deviation = self.variance(0.0).max(1e-12).sqrt();
-        (-6.0 * deviation, 4.0 * deviation)
+        (-(6.0 * deviation).max(QUOTED_LEAST), (5.0 * deviation).max(QUOTED_LEAST))
     }
 
     /// Where arbitrage is looked for.
     pub(crate) fn places(&self) -> impl Iterator<Item = f64> + use<> {
         let deviation = self.variance(0.0).max(1e-12).sqrt();
-        let (m, sigma) = (self.m, self.sigma);
         // Dense in the middle, out to three: a twentieth and twenty times the forward.
-        let spread = |u: f64| libm::sinh(4.0 * u) / libm::sinh(4.0);
         let wide = grid(1.0, DENSE).map(move |u| 3.0 * spread(u));
-        let near = grid(6.0 * deviation, DENSE);
-        let bend = grid(1.0, DENSE).map(move |u| m + 30.0 * sigma * spread(u));
-        wide.chain(near).chain(bend)
+        wide.chain(grid(6.0 * deviation, DENSE)).chain(self.bend_places())
+    }
+
+    /// Places over the bend, wide ones among them.
+    pub(crate) fn bend_places(&self) -> impl Iterator<Item = f64> + use<> {
+        let (m, sigma) = (self.m, self.sigma);
+        grid(1.0, DENSE).map(move |u| m + 30.0 * sigma * spread(u))
+    }
+
+    /// The same shape of a share of its variance.
+    pub(crate) fn times(&self, share: f64) -> Self {
+        Self { a: self.a * share, b: self.b * share, ..*self }
+    }
+
+    /// True when quotes lie about it as closely as they do about a new fit: what they have moved by is left to the
+    /// spline. Each of them counts alike.
+    pub(crate) fn still_fits(&self, points: &[SmilePoint], years: f64) -> bool {
+        let (mut sum, mut size) = (0.0, 0.0);
+        for p in points {
+            let level = self.variance(p.k);
+            let miss = (p.vol * p.vol * years - level) / level;
+            sum += miss;
+            size += miss.abs();
+        }
+        let count = points.len() as f64;
+        points.len() >= POINTS_MIN && sum.abs() <= DRIFT_MAX * count && size <= 3.0 * DRIFT_MAX * count
     }
 
     /// The same level at the money with the shape faded: at 0 it is flat.
@@ -181,6 +211,13 @@ impl Svi {
 pub(crate) fn durrleman(k: f64, (w, slope, bend): (f64, f64, f64)) -> f64 {
     let share = 1.0 - 0.5 * k * slope / w;
     share * share - 0.25 * slope * slope * (1.0 / w + 0.25) + 0.5 * bend
+}
+
+/// A hyperbolic sine's first terms: from -1 to 1, seven times as dense in the middle.
+#[inline(always)]
+fn spread(u: f64) -> f64 {
+    let square = u * u;
+    u * (0.146 + square * (0.39 + square * (0.313 + square * 0.151)))
 }
 
 fn grid(reach: f64, points: usize) -> impl Iterator<Item = f64> {

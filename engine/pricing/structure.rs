@@ -172,7 +172,8 @@ pub fn best_at_first_expiry(
         let found = worth(at);
         if found > best.1 { (at, found) } else { best }
     };
-    let best = strikes.chain(grid).fold((spot, worth(spot)), better);
+    // The very bottom counts as well: there a long put is worth the most.
+    let best = strikes.chain(grid).chain([0.0]).fold((spot, worth(spot)), better);
     let closer = (-7..=7).map(|i| best.0 * libm::exp(f64::from(i) * step / 8.0));
     Some(Extreme::Limited(closer.fold(best, better).1))
 }

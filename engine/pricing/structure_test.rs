@@ -219,3 +219,21 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_best_spot_of_several_expiries_may_be_none_at_all() {
+    use crate::structure::{Extreme, best_at_first_expiry};
+    let put = |strike, shares, years| StructureLeg {
+        kind: Kind::Option { right: Right::Put, strike, years, vol: 0.2 },
+        shares,
+        bid: 0.0,
+        ask: 0.0,
+    };
+    // Two later puts for one near one: worth the most when nothing is left of the underlying.
+    let set = [put(90.0, -100.0, 0.1), put(80.0, 200.0, 0.2)];
+    let Some(Extreme::Limited(most)) = best_at_first_expiry(&set, 100.0, 0.05, 0.0) else {
+        panic!("limited")
+    };
+    let known = 200.0 * 80.0 * libm::exp(-0.05 * 0.1) - 100.0 * 90.0;
+    assert!((most - known).abs() < 1e-9 * known, "{most} {known}");
+}

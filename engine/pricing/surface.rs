@@ -121,9 +121,11 @@ impl Surface {
         let place = self.slices.partition_point(|s| s.terms.years < terms.years - minute);
         let same = self.slices.get(place).filter(|s| (s.terms.years - terms.years).abs() <= minute).copied();
         let before = place.checked_sub(1).map(|i| self.slices[i].smile);
-        let last = same.map(|s| s.smile.svi);
-        let alone = fit(points, terms.years, last.as_ref(), None)?;
-        let rippled = Smile::rippled(alone.svi, points, terms.years, before.as_ref());
+        let last = same.map(|s| s.fit.svi);
+        let kept = same.filter(|s| s.fit.svi.still_fits(points, terms.years)).map(|s| s.fit);
+        let alone = kept.or_else(|| fit(points, terms.years, last.as_ref(), None))?;
+        let held = same.map(|s| s.smile);
+        let rippled = Smile::rippled(alone.svi, points, terms.years, held.as_ref(), before.as_ref());
         let (found, smile) = match rippled {
             Some(smile) => (alone, smile),
             None => self.above(terms, points, place, last.as_ref())?,
@@ -156,8 +158,8 @@ impl Surface {
         for s in &mut self.slices {
             let left = s.terms.years - years;
             let share = (left / s.terms.years).max(0.0);
-            s.smile.svi.a *= share;
-            s.smile.svi.b *= share;
+            s.smile.svi = s.smile.svi.times(share);
+            s.fit.svi = s.fit.svi.times(share);
             s.smile.ripple = s.smile.ripple.times(share);
             s.terms = Terms::new(s.terms.spot, left.max(0.0), s.terms.rate, s.terms.dividend_yield);
         }

@@ -4,9 +4,9 @@
 use crate::chain::Chain;
 use market::contract::MULTIPLIER;
 use market::order::{Effect, Leg, Legs};
-use market::session::{Session, session};
+use market::session::{Session, last_trading_session, session};
 use market::time::HOUR;
-use market::{Date, Instrument, Money, Price, Timestamp};
+use market::{Contract, Date, Instrument, Money, Price, Right, Symbol, Timestamp};
 use portfolio::ExitReason;
 use portfolio::notes::PositionNote;
 
@@ -85,17 +85,18 @@ pub fn closing_price(
     Some(ClosingPrice { mid: Price::from_units(doubled_mid.div_euclid(2)), natural, fresh })
 }
 
-/// Why the position should be closed now; `None` to keep it.
+/// Why the position should be closed now; `None` to keep it. `last_day` is its [`first_last_day`].
 pub fn reason(
     position: &PositionNote,
+    last_day: Option<Date>,
     price: Option<&ClosingPrice>,
     now: Timestamp,
     today: Date,
     settings: &Settings,
 ) -> Option<ExitReason> {
-    if let Some(expiry) = first_expiry(position) {
-        let is_late = expiry <= today && now >= last_day_from(today, settings);
-        if expiry.days_since(today) < settings.days_min || is_late {
+    if let Some(last) = last_day {
+        let is_late = last <= today && now >= last_day_from(today, settings);
+        if last.days_since(today) < settings.days_min || is_late {
             return Some(ExitReason::DaysToExpiry);
         }
     }
@@ -120,9 +121,17 @@ fn by_price(position: &PositionNote, price: &ClosingPrice, settings: &Settings) 
     }
 }
 
-/// The nearest expiry of the position's legs.
-pub fn first_expiry(position: &PositionNote) -> Option<Date> {
-    position.legs.iter().filter_map(|leg| leg.instrument.contract()).map(|c| c.expiry).min()
+/// The nearest last day of the position's legs.
+pub fn first_last_day(position: &PositionNote) -> Option<Date> {
+    let contracts = position.legs.iter().filter_map(|leg| leg.instrument.contract());
+    contracts.map(|c| last_day(&c.root, c.expiry)).min()
+}
+
+/// The last day the contracts of an expiry trade: the expiry, or the session before where they settle at the open or there is
+/// no session on it.
+pub fn last_day(root: &Symbol, expiry: Date) -> Date {
+    let any = Contract { root: *root, expiry, strike_mils: 0, right: Right::Call };
+    last_trading_session(&any).map_or(expiry, |session| session.date)
 }
 
 /// From when on nothing that expires `today` is held.

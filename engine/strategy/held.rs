@@ -2,7 +2,7 @@
 
 use crate::exit;
 use market::order::Legs;
-use market::{Contract, Instrument, Timestamp};
+use market::{Contract, Date, Instrument, Timestamp};
 use portfolio::notes::PositionNote;
 use portfolio::proposal::ProposalId;
 
@@ -24,6 +24,8 @@ pub struct Held {
     pub note: PositionNote,
     /// The legs that close one unit.
     pub closing_legs: Legs,
+    /// The first day on which legs of it cease to trade.
+    pub last_day: Option<Date>,
     /// How its closing stands.
     pub closing: Closing,
     /// When the last day's rule must be looked at, tick or no tick; taken when it was.
@@ -53,12 +55,14 @@ impl Positions {
             (Some(i), _) => {
                 let held = &mut self.0[i];
                 held.closing_legs = exit::closing_legs(&note.legs);
+                held.last_day = exit::first_last_day(note);
                 held.note = note.clone();
             }
             (None, _) => self.0.push(Held {
                 closing_legs: exit::closing_legs(&note.legs),
                 closing: Closing::Idle,
-                alarm: exit::first_expiry(note).map(|expiry| exit::last_day_from(expiry, settings)),
+                last_day: exit::first_last_day(note),
+                alarm: exit::first_last_day(note).map(|day| exit::last_day_from(day, settings)),
                 unpriced_told_until: Timestamp::MIN,
                 note: note.clone(),
             }),

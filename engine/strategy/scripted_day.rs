@@ -761,3 +761,26 @@ fn an_early_close_brings_the_last_hour_forward() {
     assert_eq!(exit::last_day_from(early, &settings().exit), early.at_new_york(12 * 3600));
     assert_eq!(exit::last_day_from(EXPIRY, &settings().exit), EXPIRY.at_new_york(15 * 3600));
 }
+
+#[test]
+fn what_settles_at_the_open_is_closed_the_session_before() {
+    let thursday = EXPIRY.plus(-1);
+    let reason = |root: Symbol, day: Date, hour: i64| {
+        let mut script = Script::new();
+        script.start();
+        let mut note = script.hold_bull_put();
+        for leg in &mut note.legs {
+            let Instrument::Option(contract) = &mut leg.instrument else { panic!("an option") };
+            contract.root = root;
+        }
+        let mut exits = settings().exit;
+        exits.days_min = 0;
+        let last = exit::first_last_day(&note);
+        exit::reason(&note, last, None, day.at_new_york(hour * 3600), day, &exits)
+    };
+    let [weekly, monthly] = [Symbol::literal("SPXW"), Symbol::literal("SPX")];
+    assert_eq!(reason(monthly, thursday, 14), None);
+    assert_eq!(reason(monthly, thursday, 15), Some(ExitReason::DaysToExpiry));
+    assert_eq!(reason(weekly, thursday, 15), None);
+    assert_eq!(reason(weekly, EXPIRY, 15), Some(ExitReason::DaysToExpiry));
+}

@@ -13,12 +13,15 @@ mod strikes;
 pub use judge::{arithmetic_legs, judged};
 
 use crate::chain::{Chain, Listed};
+use crate::exit::last_day;
 use crate::structures::{Days, Expiry, Holds, LegTemplate, Pick, Structure, Width};
 use arrayvec::ArrayVec;
 use market::contract::MULTIPLIER;
 use market::order::{Effect, LEGS_MAX, Leg, Legs};
-use market::session::{session, year_fraction};
+use market::session::year_fraction;
 use market::{Contract, Date, Instrument, Money, Price, Right, Symbol, Timestamp};
+use pricing::carry::Carry;
+use pricing::european::Terms;
 use strikes::{Strike, Tables};
 
 /// What a contract must be like to be traded, and what the chain is marked with where quotes do not say.
@@ -65,6 +68,8 @@ pub enum Shortfall {
     NoLeg(u8),
     /// The loss has no limit.
     Unlimited,
+    /// A leg's price has no volatility, and what the set is worth on its first expiry depends on it.
+    NoVolatility,
     /// Prices that would win in every case, or lose in every case: a quote is wrong.
     Nonsense,
     /// It gains too little for what it risks.
@@ -164,13 +169,34 @@ impl Round<'_> {
         let mut shortfall = Shortfall::NoExpiry;
         for expiry in self.expiries(structure) {
             let picked = self.legs(structure, expiry);
-            let terms = (self.spot.dollars(), self.settings.rate, self.settings.dividend_yield);
-            match picked.and_then(|picked| judged(&picked, structure.reward_min, terms)) {
+            match picked.and_then(|picked| judged(&picked, structure.reward_min, &self.carry(&picked))) {
                 Ok(found) => return Ok(found),
                 Err(missing) => shortfall = shortfall.max(missing),
             }
         }
         Err(shortfall)
+    }
+
+    /// What the market's forwards say of a set's expiries; what is configured where the chain knows none.
+    pub fn carry(&self, picked: &Picked) -> Carry {
+        let dates = || picked.iter().filter_map(|f| f.leg.instrument.contract()).map(|c| c.expiry);
+        let of = |date: Date| {
+            let held = self.held(date)?;
+            let years = year_fraction(self.now, held.ends).max(0.0);
+            let terms = Terms::new(self.spot.dollars(), years, held.curve.rate, held.curve.dividend_yield);
+            terms.is_valid().then_some(terms)
+        };
+        let Some(first) = dates().min().and_then(of) else {
+            let Settings { rate, dividend_yield, .. } = *self.settings;
+            return Carry { spot: self.spot.dollars(), rate, dividend_yield };
+        };
+        let all: ArrayVec<Terms, LEGS_MAX> = dates().filter_map(of).collect();
+        Carry::over(&first, all.iter())
+    }
+
+    fn held(&self, date: Date) -> Option<&pricing::chain::Expiry> {
+        let all = self.chain.expiry_terms();
+        all.binary_search_by_key(&date, |e| e.date).ok().map(|i| &all[i])
     }
 
     /// The expiries that a structure's `days` choose, nearest to the target first; today alone for shares only.
@@ -231,7 +257,10 @@ impl Round<'_> {
         let mut nearest = ArrayVec::<Date, EXPIRIES_MAX>::new();
         for expiry in self.chain.expiries() {
             let away = expiry.days_since(from);
-            if away < days.min || away > days.max || expiry.days_since(self.today) < self.days_floor {
+            if away < days.min || away > days.max {
+                continue;
+            }
+            if last_day(&self.chain.symbol(), expiry).days_since(self.today) < self.days_floor {
                 continue;
             }
             let place = nearest.iter().position(|held| off(expiry) < off(*held)).unwrap_or(nearest.len());
@@ -257,7 +286,7 @@ impl Round<'_> {
         if picked.iter().any(|f| f.leg.instrument == leg.instrument) {
             return None;
         }
-        let years = years_to(expiry, self.now);
+        let years = self.held(expiry).map_or(0.0, |e| year_fraction(self.now, e.ends).max(0.0));
         Some(Found { leg, bid: row.bid, ask: row.ask, vol: Some(row.vol).filter(|v| *v > 0.0), years })
     }
 
@@ -347,10 +376,4 @@ impl Aim {
 
 fn contract_of(structure: &Structure, name: &market::Label, picked: &Picked) -> Option<Contract> {
     picked.get(structure.place(name)?)?.leg.instrument.contract()
-}
-
-fn years_to(expiry: Date, now: Timestamp) -> f64 {
-    // An expiry on a day without session is priced to 16:00 of that day: only the delta depends on it.
-    let close = session(expiry).map_or_else(|| expiry.at_new_york(16 * 3600), |s| s.close);
-    year_fraction(now, close).max(0.0)
 }

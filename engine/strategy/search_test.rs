@@ -339,3 +339,72 @@ fn a_round_is_of_its_moment() {
         "nothing is left of a round"
     );
 }
+
+#[test]
+fn a_later_leg_is_valued_with_the_forwards_of_the_market() {
+    use pricing::structure::{Extreme, Kind, StructureLeg, best_at_first_expiry};
+    let far = DAY.plus(63);
+    let mut chain = chain_of(&[EXPIRY, far], SPOT, eleven());
+    let most = |chain: &Chain| {
+        let found =
+            candidate(&calendar(Right::Call), chain, spot(), eleven(), 1, &settings()).expect("found");
+        (found.max_profit + found.mid.times(MULTIPLIER)).dollars()
+    };
+    let as_configured = most(&chain);
+    // Parity says a tenth a year where 4 % are configured.
+    let curve = pricing::chain::Curve { rate: 0.1, dividend_yield: 0.0 };
+    (0..2).for_each(|expiry| chain.set_curve(expiry, curve));
+    let leg = |expiry: Date, sign: f64| {
+        let contract = Contract { root: SPY, expiry, strike_mils: 560_000, right: Right::Call };
+        let years = year_fraction(eleven(), session(expiry).expect("a session").close);
+        let vol = chain.vol(&contract).expect("a volatility");
+        let kind = Kind::Option { right: Right::Call, strike: 560.0, years, vol };
+        StructureLeg { kind, shares: 100.0 * sign, bid: 0.0, ask: 0.0 }
+    };
+    let legs = [leg(EXPIRY, -1.0), leg(far, 1.0)];
+    let Some(Extreme::Limited(known)) = best_at_first_expiry(&legs, SPOT, 0.1, 0.0) else {
+        panic!("a calendar")
+    };
+    assert!((most(&chain) - known).abs() < 0.01, "{} {known}", most(&chain));
+    assert!((as_configured - known).abs() > 20.0, "{as_configured} {known}");
+}
+
+#[test]
+fn a_leg_without_volatility_is_called_that() {
+    let far = DAY.plus(63);
+    let mut chain = chain_of(&[EXPIRY, far], SPOT, eleven());
+    let cheap = Contract { root: SPY, expiry: far, strike_mils: 560_000, right: Right::Call };
+    let level = |cents| Some(Level { price: Price::from_cents(cents), size: 1 });
+    // Less than what the forward alone is worth over the strike.
+    chain.quote(eleven() + 1, &cheap, &Quote { bid: level(50), ask: level(52), at: eleven() + 1 });
+    let said = candidate(&calendar(Right::Call), &chain, spot(), eleven(), 1, &settings());
+    assert_eq!(said, Err(Shortfall::NoVolatility));
+}
+
+#[test]
+fn what_settles_at_the_open_lives_a_session_less() {
+    let [put, _] = &shipped()[..] else { panic!("two structures") };
+    let of = |root: Symbol, floor: i32| {
+        let mut chain = Chain::with_curve(root, pricing::chain::Curve { rate: 0.04, dividend_yield: 0.012 });
+        chain.hear_spot(SPOT);
+        for contract in contracts(EXPIRY).map(|c| Contract { root, ..c }) {
+            chain.quote(eleven(), &contract, &model_quote(&contract, SPOT, eleven()));
+            chain.open_interest(&contract, 500);
+        }
+        let settings = settings();
+        let mut finder = Finder::new();
+        let mut round = finder.begin(&chain, root, spot(), eleven(), floor, &settings);
+        let expiry = round.expiries(put).first().copied()?;
+        Some(round.legs(put, expiry).expect("legs")[0].years)
+    };
+    let [weekly, monthly] = [Symbol::literal("SPXW"), Symbol::literal("SPX")];
+    let bells = session(EXPIRY).expect("a session");
+    assert_eq!(of(weekly, 32), Some(year_fraction(eleven(), bells.close)));
+    assert_eq!(of(monthly, 31), Some(year_fraction(eleven(), bells.open)));
+    assert_eq!(of(monthly, 32), None, "its last day is the Thursday, 31 days away");
+    assert_eq!(crate::exit::last_day(&monthly, EXPIRY), EXPIRY.plus(-1));
+    assert_eq!(crate::exit::last_day(&weekly, EXPIRY), EXPIRY);
+    // Good Friday: the Thursday is everybody's last day.
+    let closed = Date::literal(2026, 4, 3);
+    assert_eq!(crate::exit::last_day(&weekly, closed), closed.plus(-1));
+}

@@ -490,7 +490,9 @@ impl Underlying {
         let still_filling = self.opening == Some(held.note.id);
         let (true, false, Some(session)) = (may_close, still_filling, self.hours.session()) else { return };
         let price = exit::closing_price(&held.closing_legs, &self.chain, spot, now, settings.age_max_ns);
-        let Some(reason) = exit::reason(&held.note, price.as_ref(), now, session.date, settings) else {
+        let Some(reason) =
+            exit::reason(&held.note, held.last_day, price.as_ref(), now, session.date, settings)
+        else {
             return;
         };
         let Some(price) = price else {

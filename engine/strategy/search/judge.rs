@@ -5,15 +5,15 @@ use arrayvec::ArrayVec;
 use market::contract::MULTIPLIER;
 use market::order::{LEGS_MAX, Legs};
 use market::{Instrument, Money, Price};
+use pricing::carry::Carry;
 use pricing::legs::{self, Bound, holding_of};
 use pricing::structure::{Extreme, Kind, StructureLeg, best_at_first_expiry};
 
-/// Prices the legs and says what they risk. `terms` are the spot in dollars, the rate and the dividend yield, at which
-/// options that outlive the first expiry are valued on it.
+/// Prices the legs and says what they risk. Options that outlive the first expiry are valued on it with `carry`.
 ///
 /// # Errors
 /// Why it is not worth proposing.
-pub fn judged(picked: &Picked, reward_min: f64, terms: (f64, f64, f64)) -> Result<Candidate, Shortfall> {
+pub fn judged(picked: &Picked, reward_min: f64, carry: &Carry) -> Result<Candidate, Shortfall> {
     let (mut doubled_mid, mut natural) = (0i64, Price::ZERO);
     let mut legs = Legs::new();
     for Found { leg, bid, ask, .. } in picked {
@@ -32,7 +32,7 @@ pub fn judged(picked: &Picked, reward_min: f64, terms: (f64, f64, f64)) -> Resul
     let max_profit = match legs::max_profit(&set, at(mid)) {
         Some(Bound::Limited(most)) => most,
         Some(Bound::Unlimited) => Money::MAX,
-        None => best_then(picked, at(mid), terms),
+        None => best_then(picked, at(mid), carry)?,
     };
     if max_loss <= Money::ZERO || max_profit <= Money::ZERO {
         return Err(Shortfall::Nonsense);
@@ -61,12 +61,12 @@ pub fn arithmetic_legs(picked: &Picked) -> Option<ArrayVec<StructureLeg, LEGS_MA
     picked.iter().map(of).collect()
 }
 
-/// The most a set over several expiries gains at the best spot of its first one; nothing when a leg has no volatility.
-fn best_then(picked: &Picked, cost: Money, (spot, rate, dividend_yield): (f64, f64, f64)) -> Money {
-    let Some(legs) = arithmetic_legs(picked) else { return Money::ZERO };
-    match best_at_first_expiry(&legs, spot, rate, dividend_yield) {
+/// The most a set over several expiries gains at the best spot of its first one.
+fn best_then(picked: &Picked, cost: Money, carry: &Carry) -> Result<Money, Shortfall> {
+    let legs = arithmetic_legs(picked).ok_or(Shortfall::NoVolatility)?;
+    Ok(match best_at_first_expiry(&legs, carry.spot, carry.rate, carry.dividend_yield) {
         Some(Extreme::Limited(worth)) => Money::nearest(worth).map_or(Money::ZERO, |worth| worth - cost),
         Some(Extreme::Unlimited) => Money::MAX,
         None => Money::ZERO,
-    }
+    })
 }

@@ -5,6 +5,7 @@ use crate::cli;
 use market::contract::MULTIPLIER;
 use market::order::Holding;
 use market::{Date, Instrument, Price, Right};
+use pricing::carry::Carry;
 use pricing::european::{Greeks, Terms, greeks};
 use pricing::forward::Source;
 use pricing::implied::implied;
@@ -27,9 +28,11 @@ pub struct Seen {
 pub struct LegSeen {
     /// The leg and its quote.
     pub found: Found,
-    /// Volatility of its mid; of the surface where the mid has none. `None` for shares.
+    /// Volatility as the chain marks it, early exercise included; of the surface where its mid has none. `None` for shares.
     pub vol: Option<f64>,
-    /// Greeks of one share of it.
+    /// The volatility at which the European formula, that of the arithmetic, gives its mid.
+    valued_at: Option<f64>,
+    /// Greeks of one share of it, as the chain marks them.
     pub greeks: Greeks,
 }
 
@@ -95,7 +98,7 @@ pub fn at(structure: &Structure, scene: &Scene, args: &cli::Structure) -> Vec<Se
     let expiries = round.expiries(structure);
     let mut see = |expiry| {
         let picked = round.legs(structure, expiry)?;
-        candidate(structure, scene, &picked, args).ok_or(Shortfall::Nonsense)
+        candidate(structure, scene, &picked, args).ok_or(Shortfall::NoVolatility)
     };
     expiries.into_iter().map(|expiry| Seen { expiry, candidate: see(expiry) }).collect()
 }
@@ -115,11 +118,11 @@ fn candidate(
         }
     }
     let of = |date: Date| markets.iter().find(|(known, _)| *known == date).map(|(_, market)| market);
-    let legs: Vec<LegSeen> = picked.iter().map(|found| leg_seen(found, of)).collect::<Option<_>>()?;
+    let legs: Vec<LegSeen> = picked.iter().map(|found| leg_seen(scene, found, of)).collect::<Option<_>>()?;
     let set: Vec<StructureLeg> = legs.iter().map(|leg| arithmetic(leg, of)).collect::<Option<_>>()?;
     let market = markets.iter().position(|(date, _)| *date == first).map(|i| markets.swap_remove(i).1)?;
     let law = market.law();
-    let carry = carry(&market, markets.iter().map(|(_, later)| later));
+    let carry = Carry::over(&market.terms, markets.iter().map(|(_, later)| &later.terms));
     let naked =
         if market::product::is_index(&scene.symbol) { NakedRates::BROAD_INDEX } else { NakedRates::STOCK };
     let outlook = outlook(
@@ -135,12 +138,11 @@ fn candidate(
         },
     )?;
     let holdings: Vec<Holding> = picked.iter().map(|f| holding_of(&f.leg, 1)).collect();
-    let terms = (scene.spot.dollars(), scene.search.rate, scene.search.dividend_yield);
     Some(Candidate {
         days: first.days_since(scene.now.new_york().0),
         worst: legs::worst_loss(&holdings, market::Money::nearest(outlook.cost)?),
         broker: legs::broker_margin(&holdings),
-        poor: judged(picked, structure.reward_min, terms).err(),
+        poor: judged(picked, structure.reward_min, &carry).err(),
         legs,
         set,
         market,
@@ -149,41 +151,18 @@ fn candidate(
     })
 }
 
-/// Spot, rate and yield that agree with the forwards of a set's expiries.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Carry {
-    /// Dollars a share.
-    pub spot: f64,
-    /// Decimal a year.
-    pub rate: f64,
-    /// Decimal a year.
-    pub dividend_yield: f64,
-}
-
-/// Over one expiry the spot as it is, with the yield that gives its forward. Over several, growth is what lies between the
-/// first and the last forward, and the spot what gives the first: a price told at four beside quotes of a quarter past
-/// would else be taken for a yield, and the later leg would be valued with it.
-fn carry<'m>(first: &Market, later: impl Iterator<Item = &'m Market>) -> Carry {
-    let Terms { spot, rate, dividend_yield, years, .. } = first.terms;
-    let Some(last) = later.reduce(|a, b| if b.terms.years > a.terms.years { b } else { a }) else {
-        return Carry { spot, rate, dividend_yield };
-    };
-    let (near, far) = (first.terms.forward(), last.terms.forward());
-    let growth = (far / near).ln() / (last.terms.years - years).max(1e-6);
-    let rate = last.terms.rate;
-    Carry { spot: near * (-growth * years).exp(), rate, dividend_yield: rate - growth }
-}
-
-fn leg_seen<'m>(found: &Found, of: impl Fn(Date) -> Option<&'m Market>) -> Option<LegSeen> {
+fn leg_seen<'m>(scene: &Scene, found: &Found, of: impl Fn(Date) -> Option<&'m Market>) -> Option<LegSeen> {
     let Some(contract) = found.leg.instrument.contract() else {
         let greeks = Greeks { price: found.bid.dollars(), delta: 1.0, ..Greeks::default() };
-        return Some(LegSeen { found: *found, vol: None, greeks });
+        return Some(LegSeen { found: *found, vol: None, valued_at: None, greeks });
     };
     let market = of(contract.expiry)?;
     let (strike, terms) = (contract.strike().dollars(), &market.terms);
     let mid = 0.5 * (found.bid.dollars() + found.ask.dollars());
-    let vol = implied(contract.right, terms, strike, mid, None).unwrap_or_else(|_| market.vol(strike));
-    Some(LegSeen { found: *found, vol: Some(vol), greeks: greeks(contract.right, terms, strike, vol) })
+    let valued_at = implied(contract.right, terms, strike, mid, None).unwrap_or_else(|_| market.vol(strike));
+    let marked = scene.chain.row_of(&contract).and_then(|row| scene.chain.greeks_of(row).ok());
+    let greeks = marked.unwrap_or_else(|| greeks(contract.right, terms, strike, valued_at));
+    Some(LegSeen { found: *found, vol: found.vol.or(Some(valued_at)), valued_at: Some(valued_at), greeks })
 }
 
 fn arithmetic<'m>(leg: &LegSeen, of: impl Fn(Date) -> Option<&'m Market>) -> Option<StructureLeg> {
@@ -195,7 +174,7 @@ fn arithmetic<'m>(leg: &LegSeen, of: impl Fn(Date) -> Option<&'m Market>) -> Opt
             right: contract.right,
             strike: contract.strike().dollars(),
             years: of(contract.expiry)?.terms.years,
-            vol: leg.vol?,
+            vol: leg.valued_at?,
         },
     };
     Some(StructureLeg { kind, shares, bid: found.bid.dollars(), ask: found.ask.dollars() })

@@ -106,6 +106,7 @@ fn shortfall(structure: &Structure, missing: Shortfall, any_spread: bool) -> Str
             None => "a leg is missing".into(),
         },
         Shortfall::Unlimited => "its loss has no limit".into(),
+        Shortfall::NoVolatility => "a leg's price has no volatility".into(),
         Shortfall::Nonsense => "its prices would win or lose in every case: a quote is wrong".into(),
         Shortfall::Reward => "it gains too little for what it risks".into(),
     }
@@ -165,6 +166,7 @@ fn describe(text: &mut String, c: &Candidate, scene: &Scene, args: &cli::Structu
         let said = match why {
             Shortfall::Reward => "it gains too little for what it risks (`reward_min`)",
             Shortfall::Unlimited => "its loss has no limit",
+            Shortfall::NoVolatility => "a leg's price has no volatility",
             _ => "its prices win or lose in every case: a quote is wrong",
         };
         line("not proposed", said.into());

@@ -197,7 +197,7 @@ fn measure(market: &Market) -> Vec<Measured> {
         // Many short runs: on a busy machine some of them have it to themselves.
         let update = best(60, NEAR * repeats, || {
             for _ in 0..repeats {
-                warm.batch(&near, &mut out);
+                warm.one_by_one(&near, &mut out);
                 black_box(&out);
             }
         });
@@ -208,7 +208,9 @@ fn measure(market: &Market) -> Vec<Measured> {
         });
         Measured { name: declaration.name, update, batch, talib: reference.get(declaration.name).copied() }
     };
-    table::all().map(of_one).collect()
+    // One alone: for a profiler.
+    let only = std::env::var("WINGSPREAD_ONLY").ok();
+    table::all().filter(|d| only.as_ref().is_none_or(|only| only == d.name)).map(of_one).collect()
 }
 
 fn report(measured: &[Measured]) {

@@ -7,6 +7,7 @@
 //! Gil & Werman 1993 for extremes).
 
 use crate::indicator::Series;
+use crate::sweep::{STRETCH, Scratch, each};
 
 /// Longest period any indicator may have, bars.
 pub const LONGEST: usize = 1_000;
@@ -48,6 +49,12 @@ impl Ring {
         self.is_full.then(|| self.held[self.next])
     }
 
+    /// True when there were as many values as places.
+    #[inline(always)]
+    pub(crate) const fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// True when one more value makes a whole window.
     #[inline(always)]
     pub fn nearly_full(&self) -> bool {
@@ -57,6 +64,28 @@ impl Ring {
     /// Places.
     pub fn period(&self) -> usize {
         self.held.len()
+    }
+
+    /// Takes a stretch; `olds` become the values `period` updates before each. False, and nothing is taken, until
+    /// there were as many.
+    #[inline(always)]
+    pub(crate) fn sweep(&mut self, xs: &Scratch, olds: &mut Scratch) -> bool {
+        if !self.is_full {
+            return false;
+        }
+        let period = self.held.len();
+        let (later, earlier) = self.held.split_at(self.next);
+        for (old, held) in olds.iter_mut().zip(earlier.iter().chain(later)) {
+            *old = *held;
+        }
+        if let Some(olds) = olds.get_mut(period..) {
+            olds.copy_from_slice(&xs[..STRETCH - period]);
+        }
+        for x in &xs[STRETCH.saturating_sub(period)..] {
+            self.held[self.next] = *x;
+            self.next = if self.next + 1 == period { 0 } else { self.next + 1 };
+        }
+        true
     }
 
     /// The latest `period - 1` values (all while there are fewer), in two runs, in no order worth relying on.
@@ -91,6 +120,12 @@ impl Sum {
         self.tails.len() - 1
     }
 
+    /// True when a whole block has passed.
+    #[inline(always)]
+    pub(crate) const fn is_warm(&self) -> bool {
+        self.is_warm
+    }
+
     /// The sum with `x` as the next value, of as many as there are.
     #[inline(always)]
     pub fn with(&self, x: f64) -> f64 {
@@ -122,6 +157,40 @@ fn join_tails(block: &mut [f64], none: f64, join: impl Fn(f64, f64) -> f64 + Cop
     }
 }
 
+/// Takes a stretch into a block with its head: each answer joins a tail of the last block to the head that grew by a
+/// value. A block that is full is turned into tails by `finish`.
+#[inline(always)]
+fn slide(
+    block: &mut [f64],
+    (mut at, mut head): (usize, f64),
+    (xs, answers): (&Scratch, &mut Scratch),
+    none: f64,
+    join: impl Fn(f64, f64) -> f64 + Copy,
+    finish: fn(&mut [f64]),
+) -> (usize, f64) {
+    let period = block.len() - 1;
+    let mut from = 0;
+    while from < STRETCH {
+        let end = (from + period - at).min(STRETCH);
+        let (xs, answers) = (&xs[from..end], &mut answers[from..end]);
+        let tails = &block[at + 1..][..xs.len()];
+        for ((x, answer), tail) in xs.iter().zip(answers).zip(tails) {
+            head = join(head, *x);
+            *answer = join(*tail, head);
+        }
+        for (place, x) in block[at..].iter_mut().zip(xs) {
+            *place = *x;
+        }
+        at += end - from;
+        if at == period {
+            finish(block);
+            (at, head) = (0, none);
+        }
+        from = end;
+    }
+    (at, head)
+}
+
 #[cold]
 #[inline(never)]
 fn sum_tails(block: &mut [f64]) {
@@ -143,6 +212,15 @@ impl Series for Sum {
             sum_tails(&mut self.tails);
             (self.at, self.is_warm, self.head) = (0, true, 0.0);
         }
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        if self.is_warm {
+            let running = (self.at, self.head);
+            (self.at, self.head) = slide(&mut self.tails, running, (xs, line), 0.0, |a, b| a + b, sum_tails);
+        }
+        self.is_warm
     }
 }
 
@@ -197,6 +275,16 @@ impl Series for Highest {
             (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
         }
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        if self.is_warm {
+            let running = (self.at, self.head);
+            (self.at, self.head) =
+                slide(&mut self.tails, running, (xs, line), f64::NEG_INFINITY, larger, highest_tails);
+        }
+        self.is_warm
+    }
 }
 
 state! {
@@ -222,6 +310,13 @@ impl Series for Lowest {
     #[inline(always)]
     fn take(&mut self, x: f64) {
         self.negated.take(-x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let is_swept = self.negated.sweep(&each(|i| -xs[i]), line);
+        line.iter_mut().for_each(|x| *x = -*x);
+        is_swept
     }
 }
 
@@ -320,6 +415,23 @@ impl Total {
     #[inline(always)]
     pub fn take(&mut self, x: f64) {
         (self.sum, self.lost) = self.added(x);
+    }
+
+    /// Adds a stretch; `line` becomes the totals. Sixteen at a time are added up by themselves: what rounding takes
+    /// from so few is nothing beside the total.
+    #[inline(always)]
+    pub(crate) fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) {
+        for (xs, totals) in xs.as_chunks::<16>().0.iter().zip(line.as_chunks_mut::<16>().0) {
+            let mut part = 0.0;
+            for (x, total) in xs.iter().zip(&mut *totals) {
+                part += x;
+                *total = part;
+            }
+            for total in totals {
+                *total = self.sum + (*total + self.lost);
+            }
+            self.take(part);
+        }
     }
 
     #[inline(always)]

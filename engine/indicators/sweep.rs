@@ -1,0 +1,162 @@
+//! Many finished bars at once: by whole stretches, column by column, where an indicator knows such a way
+//! ([`Indicator::sweep`]), else one by one.
+//!
+//! A stretch is short enough for its columns, its answers and what stands between them to stay in the first cache. Its
+//! loops run over arrays: what does not hang on the bar before is done for two bars in one instruction, and what does
+//! hang on it (an average's recursion, a running sum) waits for nothing else.
+
+use crate::candle::{Candle, Source};
+use crate::declaration::Column;
+use crate::indicator::{Columns, Indicator, Values};
+
+/// Bars of a stretch.
+pub const STRETCH: usize = 256;
+
+/// Room for one number of every bar of a stretch.
+pub type Scratch = [f64; STRETCH];
+/// Such room, not yet used.
+pub const SCRATCH: Scratch = [0.0; STRETCH];
+
+/// A stretch of finished bars by column.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a> {
+    /// Opens, dollars.
+    pub open: &'a Scratch,
+    /// Highs, dollars.
+    pub high: &'a Scratch,
+    /// Lows, dollars.
+    pub low: &'a Scratch,
+    /// Closes, dollars.
+    pub close: &'a Scratch,
+    /// Shares.
+    pub volume: &'a Scratch,
+    /// Values of the second series.
+    pub second: Option<&'a Scratch>,
+}
+
+impl<'a> Stretch<'a> {
+    /// The stretch that begins with bar `from`; `None` when fewer bars are left.
+    fn of(bars: &Columns<'a>, from: usize) -> Option<Self> {
+        let cut = |column: &'a [f64]| column.get(from..)?.first_chunk::<STRETCH>();
+        Some(Self {
+            open: cut(bars.open)?,
+            high: cut(bars.high)?,
+            low: cut(bars.low)?,
+            close: cut(bars.close)?,
+            volume: cut(bars.volume)?,
+            second: cut(bars.second),
+        })
+    }
+
+    /// That number of every bar; `None` where there is no second series, and for what is not a column.
+    pub(crate) const fn column(&self, source: Source) -> Option<&'a Scratch> {
+        match source {
+            Source::Open => Some(self.open),
+            Source::High => Some(self.high),
+            Source::Low => Some(self.low),
+            Source::Close => Some(self.close),
+            Source::Volume => Some(self.volume),
+            Source::Second => self.second,
+            Source::Typical | Source::Middle => None,
+        }
+    }
+
+    /// The typical prices.
+    #[inline(always)]
+    pub(crate) fn typical(&self) -> Scratch {
+        each(|i| (self.high[i] + self.low[i] + self.close[i]) / 3.0)
+    }
+}
+
+/// A number for every bar of a stretch. (`array::from_fn` does not become a plain loop.)
+#[inline(always)]
+pub(crate) fn each(number: impl Fn(usize) -> f64) -> Scratch {
+    let mut line = SCRATCH;
+    for (at, place) in line.iter_mut().enumerate() {
+        *place = number(at);
+    }
+    line
+}
+
+/// The values one bar earlier: `first`, then all of `xs` but the last.
+#[inline(always)]
+pub(crate) fn one_earlier(first: f64, xs: &Scratch) -> Scratch {
+    let mut earlier = SCRATCH;
+    earlier[0] = first;
+    earlier[1..].copy_from_slice(&xs[..STRETCH - 1]);
+    earlier
+}
+
+/// Takes all bars; `out` has a column for each output and becomes as long as the bars. One by one unless `by_column`.
+pub(crate) fn take_all<I: Indicator>(
+    mut indicator: I,
+    bars: &Columns<'_>,
+    out: &mut [Column],
+    by_column: bool,
+) -> I {
+    let count = bars.len();
+    for column in &mut *out {
+        column.values.resize(count, 0.0);
+        column.known.resize(count, false);
+    }
+    let mut lines = I::Output::LINES;
+    for from in (0..count).step_by(STRETCH) {
+        let stretch = if by_column { Stretch::of(bars, from) } else { None };
+        let is_swept = stretch.is_some_and(|stretch| indicator.sweep(&stretch, &mut lines));
+        let end = (from + STRETCH).min(count);
+        if !is_swept {
+            indicator = one_by_one(indicator, bars, (from, end), lines.as_mut());
+        }
+        for (column, line) in out.iter_mut().zip(lines.as_mut()) {
+            settle(&line[..end - from], &mut column.values[from..end], &mut column.known[from..end]);
+        }
+    }
+    indicator
+}
+
+/// By value: what the loop changes then lives in registers.
+#[inline(never)]
+fn one_by_one<I: Indicator>(
+    mut indicator: I,
+    bars: &Columns<'_>,
+    (from, end): (usize, usize),
+    lines: &mut [Scratch],
+) -> I {
+    let count = end - from;
+    let (open, high, low, close) =
+        (&bars.open[from..end], &bars.high[from..end], &bars.low[from..end], &bars.close[from..end]);
+    let (volume, turnover, session) =
+        (&bars.volume[from..end], &bars.turnover[from..end], &bars.session[from..end]);
+    for at in 0..count {
+        let candle = Candle {
+            open: open[at],
+            high: high[at],
+            low: low[at],
+            close: close[at],
+            volume: volume[at],
+            turnover: turnover[at],
+            session: session[at],
+            second: bars.second.get(from + at).copied(),
+        };
+        let answer = indicator.update(&candle);
+        for (output, line) in lines.iter_mut().enumerate().take(I::Output::COUNT) {
+            line[at % STRETCH] = answer.map_or(f64::NAN, |values| values.value(output));
+        }
+    }
+    indicator
+}
+
+/// Hands a line over to its column: what is no number is not known, and stands at 0.
+fn settle(line: &[f64], values: &mut [f64], known: &mut [bool]) {
+    values.copy_from_slice(line);
+    if line.iter().fold(true, |all, value| all & value.is_finite()) {
+        known.fill(true);
+        return;
+    }
+    for (value, known) in values.iter_mut().zip(known) {
+        *known = value.is_finite();
+        if !*known {
+            *value = 0.0;
+        }
+    }
+}

@@ -514,13 +514,15 @@ impl Series for Kama {
         let lasts = one_earlier(last, xs);
         self.path.sweep(&each(|i| (xs[i] - lasts[i]).abs()), &mut paths);
         self.ring.sweep(xs, &mut olds);
-        let factors: Scratch = each(|i| speed(paths[i], xs[i] - olds[i]));
-        let mut held = self.held;
-        for ((x, factor), line) in xs.iter().zip(&factors).zip(line) {
-            held += (x - held) * factor;
-            *line = held;
+        let kept = each(|i| 1.0 - speed(paths[i], xs[i] - olds[i]));
+        let steps = each(|i| xs[i] - lasts[i]);
+        // As the distance from the last value: a step less to wait for.
+        let mut distance = self.held - last;
+        for (((x, step), kept), line) in xs.iter().zip(&steps).zip(&kept).zip(&mut *line) {
+            distance = (distance - step) * kept;
+            *line = x + distance;
         }
-        self.held = held;
+        self.held = line[STRETCH - 1];
         self.last = Some(xs[STRETCH - 1]);
         true
     }

@@ -1,7 +1,7 @@
 //! Exponential averages of many values at once. An average waits for the one before it, nine processor cycles a value;
-//! four values are therefore taken together: each answer is the average before them and what their distances from it
-//! add, weighed by how long ago they were. On a flat stretch the distances are 0 and the average stays what it is,
-//! exactly.
+//! here it is followed as its distance from the last value, four values at a time: what the steps between the values
+//! add to the distance does not wait for it, and from four to four it takes one multiplication and one subtraction.
+//! On a flat stretch the steps are 0 and the average comes to the value and stays there, exactly.
 
 use crate::sweep::Scratch;
 
@@ -16,12 +16,14 @@ pub(crate) fn apart([a, b, c, d]: Four, [e, f, g, h]: Four) -> Four {
     [a - e, b - f, c - g, d - h]
 }
 
-/// An exponential average past its seed, on its way over a stretch.
+/// An exponential average past its seed, on its way over a stretch, as its distance from the last value.
 #[derive(Clone, Copy)]
 pub(crate) struct Glide {
-    held: f64,
-    /// What a distance adds now, and one, two and three values later.
-    weights: Four,
+    last: f64,
+    distance: f64,
+    factor: f64,
+    /// What is kept of a distance after one, two, three and four values.
+    kept: Four,
 }
 
 impl Glide {
@@ -30,23 +32,27 @@ impl Glide {
     pub(crate) const fn new(held: f64, factor: f64) -> Self {
         let kept = 1.0 - factor;
         let squared = kept * kept;
-        Self { held, weights: [factor, factor * kept, factor * squared, factor * (squared * kept)] }
+        Self { last: held, distance: 0.0, factor, kept: [kept, squared, squared * kept, squared * squared] }
     }
 
     /// The average so far.
     #[inline(always)]
     pub(crate) const fn held(&self) -> f64 {
-        self.held
+        self.last + self.distance
     }
 
     /// Takes four values; the averages after each of them.
     #[inline(always)]
     pub(crate) const fn take(&mut self, [a, b, c, d]: Four) -> Four {
-        let held = self.held;
-        let (a, b, c, d) = (a - held, b - held, c - held, d - held);
-        let [w, w1, w2, w3] = self.weights;
-        self.held = held + ((w3 * a + w2 * b) + (w1 * c + w * d));
-        [held + w * a, held + (w1 * a + w * b), held + ((w2 * a + w1 * b) + w * c), self.held]
+        let [k, k2, k3, k4] = self.kept;
+        // What the steps from value to value add to the distance.
+        let left = k * (a - self.last);
+        let left2 = k * (left + (b - a));
+        let left3 = k * (left2 + (c - b));
+        let left4 = k * (left3 + (d - c));
+        let from = self.distance;
+        (self.last, self.distance) = (d, k4 * from - left4);
+        [a + (k * from - left), b + (k2 * from - left2), c + (k3 * from - left3), d + self.distance]
     }
 
     /// Takes a stretch.
@@ -63,7 +69,7 @@ impl Glide {
 #[inline(always)]
 pub(crate) fn drop_below(nothing: f64, before: Glide, after: &mut Glide, xs: &Scratch, line: &mut Scratch) {
     let bound = nothing * 1e10;
-    if line.iter().fold(before.held >= bound, |above, average| above & (*average >= bound)) {
+    if line.iter().fold(before.held() >= bound, |above, average| above & (*average >= bound)) {
         return;
     }
     *after = before;
@@ -73,8 +79,10 @@ pub(crate) fn drop_below(nothing: f64, before: Glide, after: &mut Glide, xs: &Sc
 #[cold]
 #[inline(never)]
 fn drop_one_by_one(nothing: f64, glide: &mut Glide, xs: &Scratch, line: &mut Scratch) {
+    let mut held = glide.held();
     for (x, line) in xs.iter().zip(line) {
-        *line = glide.held + (x - glide.held) * glide.weights[0];
-        glide.held = if line.abs() < nothing { 0.0 } else { *line };
+        *line = held + (x - held) * glide.factor;
+        held = if line.abs() < nothing { 0.0 } else { *line };
     }
+    (glide.last, glide.distance) = (held, 0.0);
 }

@@ -152,14 +152,14 @@ impl Moments {
         self.tail_sums[self.at] = x;
         self.at += 1;
         self.tails -= 1.0;
-        self.end_block();
+        self.end_block(end_of_moments);
     }
 
     /// Turns a block that is full into tails.
     #[inline(always)]
-    fn end_block(&mut self) {
+    fn end_block(&mut self, finish: impl Fn(&mut [f64], &mut [f64]) -> f64) {
         if self.at + 1 == self.tail_sums.len() {
-            self.tail_anchor = square_tails(&mut self.tail_sums, &mut self.tail_squares);
+            self.tail_anchor = finish(&mut self.tail_sums, &mut self.tail_squares);
             (self.at, self.is_warm, self.head_sum, self.head_squares) = (0, true, 0.0, 0.0);
             self.tails = self.period - 1.0;
         }
@@ -173,7 +173,7 @@ impl Moments {
             while from < xs.len() {
                 let end = (from + self.room()).min(xs.len());
                 self.slide(from, &xs[from..end], spreads);
-                self.end_block();
+                self.end_block(square_tails);
                 from = end;
             }
         }
@@ -232,9 +232,15 @@ impl Moments {
     }
 }
 
-/// Turns the values of a block into sums and squares of its tails, from the last value on; answers that value.
+/// Out of the way of the bars in between.
 #[cold]
 #[inline(never)]
+fn end_of_moments(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
+    square_tails(block, tail_squares)
+}
+
+/// Turns the values of a block into sums and squares of its tails, from the last value on; answers that value.
+#[inline(always)]
 fn square_tails(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
     let count = block.len() - 1;
     let anchor = block[count - 1];
@@ -603,8 +609,8 @@ impl Pairs {
             }
             self.raw[at..][..xs.len()].copy_from_slice(xs);
             self.raw_second[at..][..ys.len()].copy_from_slice(ys);
-            self.first.end_block();
-            self.second.end_block();
+            self.first.end_block(square_tails);
+            self.second.end_block(square_tails);
             self.end_block();
             from = end;
         }

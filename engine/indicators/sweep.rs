@@ -99,16 +99,20 @@ pub(crate) fn take_all<I: Indicator>(
         column.values.resize(count, 0.0);
         column.known.resize(count, false);
     }
+    let arch = pulp::Arch::new();
     let mut lines = I::Output::LINES;
     for from in (0..count).step_by(STRETCH) {
         let stretch = if by_column { Stretch::of(bars, from) } else { None };
-        let is_swept = stretch.is_some_and(|stretch| indicator.sweep(&stretch, &mut lines));
+        let is_swept = stretch.is_some_and(|stretch| {
+            arch.dispatch(Sweep { indicator: &mut indicator, stretch, lines: &mut lines })
+        });
         let end = (from + STRETCH).min(count);
         if !is_swept {
             indicator = one_by_one(indicator, bars, (from, end), lines.as_mut());
         }
         for (column, line) in out.iter_mut().zip(lines.as_mut()) {
-            settle(&line[..end - from], &mut column.values[from..end], &mut column.known[from..end]);
+            let (values, known) = (&mut column.values[from..end], &mut column.known[from..end]);
+            arch.dispatch(Settle { line: &line[..end - from], values, known });
         }
     }
     indicator
@@ -146,13 +150,50 @@ fn one_by_one<I: Indicator>(
     indicator
 }
 
-/// Hands a line over to its column: what is no number is not known, and stands at 0.
-fn settle(line: &[f64], values: &mut [f64], known: &mut [bool]) {
-    values.copy_from_slice(line);
-    if line.iter().fold(true, |all, value| all & value.is_finite()) {
-        known.fill(true);
-        return;
+/// An indicator's sweep, compiled for the widest registers the machine has. The same bits come out of all: only what
+/// is done side by side differs.
+struct Sweep<'a, I: Indicator> {
+    indicator: &'a mut I,
+    stretch: Stretch<'a>,
+    lines: &'a mut <I::Output as Values>::Lines,
+}
+
+impl<I: Indicator> pulp::NullaryFnOnce for Sweep<'_, I> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call(self) -> bool {
+        self.indicator.sweep(&self.stretch, self.lines)
     }
+}
+
+/// Hands a line over to its column: what is no number is not known, and stands at 0.
+struct Settle<'a> {
+    line: &'a [f64],
+    values: &'a mut [f64],
+    known: &'a mut [bool],
+}
+
+impl pulp::NullaryFnOnce for Settle<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let mut bits = 0;
+        for (value, number) in self.values.iter_mut().zip(self.line) {
+            *value = *number;
+            // A number less itself is 0, all its bits; what is none is no number still.
+            bits |= (number - number).to_bits();
+        }
+        self.known.fill(true);
+        if bits != 0 {
+            not_known(self.values, self.known);
+        }
+    }
+}
+
+#[cold]
+fn not_known(values: &mut [f64], known: &mut [bool]) {
     for (value, known) in values.iter_mut().zip(known) {
         *known = value.is_finite();
         if !*known {

@@ -99,7 +99,7 @@ pub(crate) fn take_all<I: Indicator>(
         column.values.resize(count, 0.0);
         column.known.resize(count, false);
     }
-    let arch = pulp::Arch::new();
+    let arch = registers();
     let mut lines = I::Output::LINES;
     for from in (0..count).step_by(STRETCH) {
         let stretch = if by_column { Stretch::of(bars, from) } else { None };
@@ -148,6 +148,15 @@ fn one_by_one<I: Indicator>(
         }
     }
     indicator
+}
+
+/// AVX2 where there is such. Not wider: windows begin anywhere, and every other load of 64 bytes would span two lines of
+/// the cache.
+fn registers() -> pulp::Arch {
+    #[cfg(target_arch = "x86_64")]
+    return pulp::x86::V3::try_new().map_or(pulp::Arch::Scalar, pulp::Arch::V3);
+    #[cfg(not(target_arch = "x86_64"))]
+    pulp::Arch::Scalar
 }
 
 /// An indicator's sweep, compiled for the widest registers the machine has. The same bits come out of all: only what

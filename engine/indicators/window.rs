@@ -369,7 +369,10 @@ impl Series for Highest {
             if 2 * length > period {
                 // Two that overlap make the window.
                 let pairs = joined[period..].iter().zip(&joined[length..]);
-                highest.iter_mut().zip(pairs).for_each(|(most, (newer, older))| *most = larger(*newer, *older));
+                highest
+                    .iter_mut()
+                    .zip(pairs)
+                    .for_each(|(most, (newer, older))| *most = larger(*newer, *older));
             }
         });
         (self.at, self.head) = left_behind(&mut self.tails, at, xs, none, larger, highest_tails);

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 /// Most outputs an indicator may have.
 pub const OUTPUTS_MAX: usize = 6;
 /// Layout of a saved indicator.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// A number that shapes an indicator.
 #[derive(Clone, Copy, Debug, PartialEq)]

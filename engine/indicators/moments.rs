@@ -142,13 +142,11 @@ impl Moments {
     /// Takes a finished value.
     #[inline(always)]
     pub fn take(&mut self, x: f64) {
-        if self.at == 0 {
-            (self.anchor, self.head_sum, self.head_squares) = (x, 0.0, 0.0);
-        } else {
-            let step = x - self.anchor;
-            self.head_sum += step;
-            self.head_squares += step * step;
-        }
+        // A block's first value is its anchor; its step is 0.
+        self.anchor = if self.at == 0 { x } else { self.anchor };
+        let step = x - self.anchor;
+        self.head_sum += step;
+        self.head_squares += step * step;
         self.tail_sums[self.at] = x;
         self.at += 1;
         self.tails -= 1.0;
@@ -409,13 +407,10 @@ impl Rise {
     /// Takes a finished value.
     #[inline(always)]
     pub fn take(&mut self, x: f64) {
-        if self.at == 0 {
-            (self.anchor, self.head_sum, self.head_moment) = (x, 0.0, 0.0);
-        } else {
-            let step = x - self.anchor;
-            self.head_sum += step;
-            self.head_moment += self.at as f64 * step;
-        }
+        self.anchor = if self.at == 0 { x } else { self.anchor };
+        let step = x - self.anchor;
+        self.head_sum += step;
+        self.head_moment += self.at as f64 * step;
         self.tail_sums[self.at] = x;
         self.at += 1;
         self.tails -= 1.0;

@@ -108,7 +108,7 @@ pub(crate) fn take_all<I: Indicator>(
         });
         let end = (from + STRETCH).min(count);
         if !is_swept {
-            indicator = one_by_one(indicator, bars, (from, end), lines.as_mut());
+            indicator = one_by_one(indicator, bars, (from, end), &mut lines);
         }
         for (column, line) in out.iter_mut().zip(lines.as_mut()) {
             let (values, known) = (&mut column.values[from..end], &mut column.known[from..end]);
@@ -124,7 +124,7 @@ fn one_by_one<I: Indicator>(
     mut indicator: I,
     bars: &Columns<'_>,
     (from, end): (usize, usize),
-    lines: &mut [Scratch],
+    lines: &mut <I::Output as Values>::Lines,
 ) -> I {
     let count = end - from;
     let (open, high, low, close) =
@@ -142,9 +142,10 @@ fn one_by_one<I: Indicator>(
             session: session[at],
             second: bars.second.get(from + at).copied(),
         };
-        let answer = indicator.update(&candle);
-        for (output, line) in lines.iter_mut().enumerate().take(I::Output::COUNT) {
-            line[at % STRETCH] = answer.map_or(f64::NAN, |values| values.value(output));
+        let lines = lines.as_mut().iter_mut().enumerate();
+        match indicator.update(&candle) {
+            Some(values) => lines.for_each(|(output, line)| line[at % STRETCH] = values.value(output)),
+            None => lines.for_each(|(_, line)| line[at % STRETCH] = f64::NAN),
         }
     }
     indicator

@@ -1,6 +1,8 @@
 //! Moving averages: simple, exponential (single, double, triple), weighted, Hull's and Kaufman's.
 
+use crate::glide::{Glide, TOGETHER};
 use crate::indicator::Series;
+use crate::sweep::{SCRATCH, STRETCH, Scratch, each, one_earlier};
 use crate::window::{Ring, Sum, checked};
 
 state! {
@@ -27,6 +29,13 @@ impl Series for Sma {
     #[inline(always)]
     fn take(&mut self, x: f64) {
         self.sum.take(x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let is_swept = self.sum.sweep(xs, line);
+        line.iter_mut().for_each(|x| *x *= self.per_count);
+        is_swept
     }
 }
 
@@ -66,6 +75,18 @@ impl Ema {
     pub fn value(&self) -> Option<f64> {
         (self.waits == 0).then_some(self.held)
     }
+
+    /// Sets out over a stretch; `None` while seeding.
+    #[inline(always)]
+    pub(crate) fn glide(&self) -> Option<Glide> {
+        (self.waits == 0).then(|| Glide::new(self.held, self.factor))
+    }
+
+    /// Arrives at a stretch's end.
+    #[inline(always)]
+    pub(crate) const fn land(&mut self, glide: &Glide) {
+        self.held = glide.held();
+    }
 }
 
 impl Series for Ema {
@@ -86,6 +107,14 @@ impl Series for Ema {
             self.held = self.forming(x).unwrap_or(self.held + x);
             self.waits -= 1;
         }
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let Some(mut glide) = self.glide() else { return false };
+        glide.sweep(xs, line);
+        self.land(&glide);
+        true
     }
 }
 
@@ -127,6 +156,39 @@ impl EmaChain {
             }
         }
     }
+
+    /// Takes a stretch into the first `N` links, whose answers `join` makes one of. False, and nothing is taken,
+    /// while one of them is seeding.
+    #[inline(always)]
+    fn sweep<const N: usize>(
+        &mut self,
+        xs: &Scratch,
+        line: &mut Scratch,
+        join: impl Fn([f64; N]) -> f64,
+    ) -> bool {
+        if self.links[..N].iter().any(|link| link.waits > 0) {
+            return false;
+        }
+        let mut glides = [Glide::new(0.0, 0.0); N];
+        for (glide, link) in glides.iter_mut().zip(&self.links) {
+            *glide = Glide::new(link.held, link.factor);
+        }
+        for (xs, line) in xs.as_chunks().0.iter().zip(line.as_chunks_mut::<TOGETHER>().0) {
+            let mut input = *xs;
+            let mut answers = [[0.0; N]; TOGETHER];
+            for (link, glide) in glides.iter_mut().enumerate() {
+                input = glide.take(input);
+                for (answers, answer) in answers.iter_mut().zip(input) {
+                    answers[link] = answer;
+                }
+            }
+            for (place, answers) in line.iter_mut().zip(answers) {
+                *place = join(answers);
+            }
+        }
+        self.links.iter_mut().zip(&glides).for_each(|(link, glide)| link.land(glide));
+        true
+    }
 }
 
 state! {
@@ -154,6 +216,11 @@ impl Series for Dema {
     fn take(&mut self, x: f64) {
         self.chain.take::<2>(x);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        self.chain.sweep(xs, line, |[one, two]| 2.0 * one - two)
+    }
 }
 
 state! {
@@ -180,6 +247,11 @@ impl Series for Tema {
     #[inline(always)]
     fn take(&mut self, x: f64) {
         self.chain.take::<3>(x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        self.chain.sweep(xs, line, |[one, two, three]| 3.0 * one - 3.0 * two + three)
     }
 }
 
@@ -210,6 +282,18 @@ impl Series for Trix {
     fn take(&mut self, x: f64) {
         self.chain.take::<3>(x);
         self.last = self.chain.links[2].value();
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let (Some(last), mut triples) = (self.last, SCRATCH) else { return false };
+        if !self.chain.sweep(xs, &mut triples, |[_, _, three]| three) {
+            return false;
+        }
+        let lasts = one_earlier(last, &triples);
+        *line = each(|i| if lasts[i] == 0.0 { 0.0 } else { (triples[i] / lasts[i] - 1.0) * 100.0 });
+        self.last = Some(triples[STRETCH - 1]);
+        true
     }
 }
 
@@ -280,6 +364,53 @@ impl Series for Wma {
         self.tails_left -= 1.0;
         self.tails[self.at] = x;
         self.at += 1;
+        self.end_block();
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        if !self.is_warm {
+            return false;
+        }
+        let period = self.tails.len() - 1;
+        let (mut xs, mut line) = (&xs[..], &mut line[..]);
+        while !xs.is_empty() {
+            let count = (period - self.at).min(xs.len());
+            let (now, later) = xs.split_at(count);
+            let (line_now, line_later) = line.split_at_mut(count);
+            self.slide(now, line_now);
+            (xs, line) = (later, line_later);
+        }
+        true
+    }
+}
+
+impl Wma {
+    /// Takes values that do not go beyond the running block.
+    #[inline(always)]
+    fn slide(&mut self, xs: &[f64], line: &mut [f64]) {
+        let count = xs.len();
+        let (values, line) = (&mut self.tails[self.at..][..count], &mut line[..count]);
+        let tail_moments = &self.tail_moments[self.at + 1..][..count];
+        let (mut head, mut moment, mut place, mut left) =
+            (self.head, self.head_moment, self.place, self.tails_left);
+        let per_weights = self.per_weights;
+        for i in 0..count {
+            head += xs[i];
+            moment += place * xs[i];
+            line[i] = (tail_moments[i] + (moment + left * head)) * per_weights;
+            values[i] = xs[i];
+            place += 1.0;
+            left -= 1.0;
+        }
+        (self.head, self.head_moment, self.place, self.tails_left) = (head, moment, place, left);
+        self.at += count;
+        self.end_block();
+    }
+
+    /// Turns a block that is full into tails.
+    #[inline(always)]
+    fn end_block(&mut self) {
         if self.at + 1 == self.tails.len() {
             weigh_tails(&mut self.tails, &mut self.tail_moments);
             (self.tails_left, self.place) = (self.place - 2.0, 1.0);
@@ -340,6 +471,14 @@ const SLOW: f64 = 2.0 / 31.0;
 /// Factor of his fast average.
 const FAST: f64 = 2.0 / 3.0;
 
+/// How much of the way to a new value the average goes, by the length of the path and how far it led.
+#[inline(always)]
+fn speed(path: f64, way: f64) -> f64 {
+    let efficiency = if path <= way || path == 0.0 { 1.0 } else { (way / path).abs() };
+    let root = efficiency * (FAST - SLOW) + SLOW;
+    root * root
+}
+
 impl Kama {
     /// Over `period` changes.
     pub fn new(period: usize) -> Self {
@@ -352,9 +491,7 @@ impl Series for Kama {
     fn forming(&self, x: f64) -> Option<f64> {
         let (old, last) = (self.ring.oldest()?, self.last?);
         let (path, way) = (self.path.forming((x - last).abs())?, x - old);
-        let efficiency = if path <= way || path == 0.0 { 1.0 } else { (way / path).abs() };
-        let root = efficiency * (FAST - SLOW) + SLOW;
-        Some(self.held + (x - self.held) * (root * root))
+        Some(self.held + (x - self.held) * speed(path, way))
     }
 
     #[inline(always)]
@@ -366,5 +503,27 @@ impl Series for Kama {
         }
         self.last = Some(x);
         self.ring.take(x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let (Some(last), true) = (self.last, self.path.is_warm() && self.ring.is_full()) else {
+            return false;
+        };
+        let (mut olds, mut paths) = (SCRATCH, SCRATCH);
+        let lasts = one_earlier(last, xs);
+        self.path.sweep(&each(|i| (xs[i] - lasts[i]).abs()), &mut paths);
+        self.ring.sweep(xs, &mut olds);
+        let kept = each(|i| 1.0 - speed(paths[i], xs[i] - olds[i]));
+        let steps = each(|i| xs[i] - lasts[i]);
+        // As the distance from the last value: a step less to wait for.
+        let mut distance = self.held - last;
+        for (((x, step), kept), line) in xs.iter().zip(&steps).zip(&kept).zip(&mut *line) {
+            distance = (distance - step) * kept;
+            *line = x + distance;
+        }
+        self.held = line[STRETCH - 1];
+        self.last = Some(xs[STRETCH - 1]);
+        true
     }
 }

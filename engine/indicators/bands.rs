@@ -3,7 +3,8 @@
 use crate::average::Ema;
 use crate::candle::{Candle, Source};
 use crate::indicator::{Indicator, Series};
-use crate::moments::Moments;
+use crate::moments::{Moments, Spreads};
+use crate::sweep::{Scratch, Stretch, each};
 use crate::true_range::Atr;
 use crate::window::{Highest, Lowest, Ring};
 
@@ -47,6 +48,18 @@ impl Indicator for Bollinger {
     #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.moments.take(candle.close);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [upper, middle, lower]: &mut [Scratch; 3]) -> bool {
+        let mut spreads = Spreads::new();
+        let is_swept = self.moments.sweep(bars.close, &mut spreads);
+        let per_count = self.moments.per_count();
+        let deviations = each(|i| (spreads.squares[i] * per_count).sqrt());
+        *upper = each(|i| spreads.mean[i] + self.above * deviations[i]);
+        *lower = each(|i| spreads.mean[i] - self.below * deviations[i]);
+        *middle = spreads.mean;
+        is_swept
     }
 }
 

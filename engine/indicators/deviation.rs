@@ -2,7 +2,8 @@
 
 use crate::candle::{Candle, Source};
 use crate::indicator::{Indicator, Series};
-use crate::moments::{Moments, Pairs};
+use crate::moments::{Moments, Pairs, Spreads};
+use crate::sweep::{SCRATCH, STRETCH, Scratch, Stretch, each, one_earlier};
 use crate::window::Ring;
 
 state! {
@@ -30,6 +31,15 @@ impl Series for Deviation {
     fn take(&mut self, x: f64) {
         self.moments.take(x);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let mut spreads = Spreads::new();
+        let is_swept = self.moments.sweep(xs, &mut spreads);
+        let per_count = self.moments.per_count();
+        *line = each(|i| self.factor * (spreads.squares[i] * per_count).sqrt());
+        is_swept
+    }
 }
 
 state! {
@@ -55,6 +65,15 @@ impl Series for Variance {
     #[inline(always)]
     fn take(&mut self, x: f64) {
         self.moments.take(x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let mut spreads = Spreads::new();
+        let is_swept = self.moments.sweep(xs, &mut spreads);
+        let per_count = self.moments.per_count();
+        *line = each(|i| spreads.squares[i] * per_count);
+        is_swept
     }
 }
 
@@ -175,6 +194,21 @@ impl Indicator for Correlation {
             self.pairs.take(x, y);
         }
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let columns = (bars.column(self.sources.0), bars.column(self.sources.1));
+        let (Some(xs), Some(ys)) = columns else { return false };
+        let (mut first, mut second, mut products) = (Spreads::new(), Spreads::new(), SCRATCH);
+        if !self.pairs.sweep((xs, ys), (&mut first, &mut second), &mut products) {
+            return false;
+        }
+        *line = each(|i| {
+            let root = first.squares[i].sqrt() * second.squares[i].sqrt();
+            if root > 0.0 { (products[i] / root).clamp(-1.0, 1.0) } else { 0.0 }
+        });
+        true
+    }
 }
 
 state! {
@@ -196,9 +230,14 @@ impl Beta {
     fn returns(&self, candle: &Candle) -> Option<(f64, f64)> {
         let (x, y) = (self.sources.0.of(candle)?, self.sources.1.of(candle)?);
         let (last_x, last_y) = self.last?;
-        let change = |new: f64, old: f64| if old == 0.0 { 0.0 } else { (new - old) / old };
         Some((change(x, last_x), change(y, last_y)))
     }
+}
+
+/// A simple return.
+#[inline(always)]
+fn change(new: f64, old: f64) -> f64 {
+    if old == 0.0 { 0.0 } else { (new - old) / old }
 }
 
 impl Indicator for Beta {
@@ -218,5 +257,21 @@ impl Indicator for Beta {
         if let (Some(x), Some(y)) = (self.sources.0.of(candle), self.sources.1.of(candle)) {
             self.last = Some((x, y));
         }
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let columns = (bars.column(self.sources.0), bars.column(self.sources.1));
+        let ((Some(xs), Some(ys)), Some(last)) = (columns, self.last) else { return false };
+        let lasts = (one_earlier(last.0, xs), one_earlier(last.1, ys));
+        let changes_x = each(|i| change(xs[i], lasts.0[i]));
+        let changes_y = each(|i| change(ys[i], lasts.1[i]));
+        let (mut first, mut second, mut products) = (Spreads::new(), Spreads::new(), SCRATCH);
+        if !self.pairs.sweep((&changes_x, &changes_y), (&mut first, &mut second), &mut products) {
+            return false;
+        }
+        *line = each(|i| if first.squares[i] > 0.0 { products[i] / first.squares[i] } else { 0.0 });
+        self.last = Some((xs[STRETCH - 1], ys[STRETCH - 1]));
+        true
     }
 }

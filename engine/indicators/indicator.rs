@@ -1,102 +1,54 @@
 //! The one face of every indicator: [`Indicator`] on bars, [`Series`] on plain values, and [`Columns`] for many bars
-//! at once.
+//! at once ([`crate::sweep`] takes them).
 //!
 //! What runs for every bar is marked `inline(always)`: left to itself the compiler keeps calls that hand answers over
 //! through memory, which costs more than the arithmetic.
 
 use crate::candle::Candle;
-use crate::declaration::Column;
+use crate::sweep::{SCRATCH, Scratch, Stretch};
 
 /// What an indicator answers: one value or several, some of which may come later than others.
 pub trait Values: Copy + PartialEq + std::fmt::Debug {
     /// How many.
     const COUNT: usize;
-    /// Puts them into the first [`Values::COUNT`] places.
-    fn put(self, out: &mut [Option<f64>]);
-    /// Takes all bars into the indicator and puts its answers into their columns, which are as long as the bars.
-    fn fill<I: Indicator<Output = Self>>(indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I;
-}
-
-/// A column's places.
-struct Places<'a> {
-    values: &'a mut [f64],
-    known: &'a mut [bool],
-}
-
-impl<'a> Places<'a> {
-    fn of(column: &'a mut Column) -> Self {
-        Self { values: &mut column.values, known: &mut column.known }
-    }
-
-    #[inline(always)]
-    fn put(&mut self, at: usize, value: f64) {
-        if value.is_finite() {
-            self.values[at] = value;
-            self.known[at] = true;
-        }
-    }
-}
-
-/// One place for each output; columns that are not there are empty.
-fn places<const N: usize>(columns: &mut [Column]) -> [Places<'_>; N] {
-    let mut columns = columns.iter_mut();
-    std::array::from_fn(|_| columns.next().map_or(Places { values: &mut [], known: &mut [] }, Places::of))
+    /// Room for a stretch of answers, one line for each.
+    type Lines: AsMut<[Scratch]>;
+    /// Such room.
+    const LINES: Self::Lines;
+    /// One of them; NaN where it is not known.
+    fn value(&self, output: usize) -> f64;
 }
 
 impl Values for f64 {
     const COUNT: usize = 1;
+    type Lines = [Scratch; 1];
+    const LINES: [Scratch; 1] = [SCRATCH; 1];
 
     #[inline(always)]
-    fn put(self, out: &mut [Option<f64>]) {
-        out[0] = Some(self);
-    }
-
-    fn fill<I: Indicator<Output = Self>>(mut indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I {
-        let [mut place] = places(columns);
-        batch(&mut indicator, bars, |at, value| place.put(at, value));
-        indicator
+    fn value(&self, _: usize) -> f64 {
+        *self
     }
 }
 
 impl<const N: usize> Values for [f64; N] {
     const COUNT: usize = N;
+    type Lines = [Scratch; N];
+    const LINES: [Scratch; N] = [SCRATCH; N];
 
     #[inline(always)]
-    fn put(self, out: &mut [Option<f64>]) {
-        for (out, value) in out.iter_mut().zip(self) {
-            *out = Some(value);
-        }
-    }
-
-    fn fill<I: Indicator<Output = Self>>(mut indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I {
-        let mut places: [Places<'_>; N] = places(columns);
-        batch(&mut indicator, bars, |at, values| {
-            for (place, value) in places.iter_mut().zip(values) {
-                place.put(at, value);
-            }
-        });
-        indicator
+    fn value(&self, output: usize) -> f64 {
+        self[output]
     }
 }
 
 impl<const N: usize> Values for [Option<f64>; N] {
     const COUNT: usize = N;
+    type Lines = [Scratch; N];
+    const LINES: [Scratch; N] = [SCRATCH; N];
 
     #[inline(always)]
-    fn put(self, out: &mut [Option<f64>]) {
-        out[..N].copy_from_slice(&self);
-    }
-
-    fn fill<I: Indicator<Output = Self>>(mut indicator: I, bars: &Columns<'_>, columns: &mut [Column]) -> I {
-        let mut places: [Places<'_>; N] = places(columns);
-        batch(&mut indicator, bars, |at, values| {
-            for (place, value) in places.iter_mut().zip(values) {
-                if let Some(value) = value {
-                    place.put(at, value);
-                }
-            }
-        });
-        indicator
+    fn value(&self, output: usize) -> f64 {
+        self[output].unwrap_or(f64::NAN)
     }
 }
 
@@ -119,6 +71,15 @@ pub trait Indicator {
         self.take(candle);
         value
     }
+
+    /// Takes a stretch of finished bars column by column, which is faster, and writes the answers into a line for
+    /// each output, NaN where there is none. False, and nothing is taken, when it has no such way or is not warm: then
+    /// the bars are to be taken one by one. Answers may differ from those of [`Indicator::update`] by rounding: less
+    /// than 1e-12 of the prices they were made from.
+    #[inline(always)]
+    fn sweep(&mut self, _bars: &Stretch<'_>, _lines: &mut <Self::Output as Values>::Lines) -> bool {
+        false
+    }
 }
 
 /// The same for a series of plain values.
@@ -135,6 +96,12 @@ pub trait Series {
         let value = self.forming(x);
         self.take(x);
         value
+    }
+
+    /// Takes a stretch of finished values: [`Indicator::sweep`] for a series.
+    #[inline(always)]
+    fn sweep(&mut self, _xs: &Scratch, _line: &mut Scratch) -> bool {
+        false
     }
 }
 
@@ -163,6 +130,11 @@ impl<S: Series> Indicator for OnClose<S> {
     #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.0.take(candle.close);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        self.0.sweep(bars.close, line)
     }
 }
 
@@ -197,33 +169,5 @@ impl Columns<'_> {
     /// True when there is no bar.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// Takes all bars in one go, as [`Indicator::update`] would one by one; `take` hears every known answer with the
-/// index of its bar.
-#[inline(always)]
-pub fn batch<I: Indicator>(indicator: &mut I, bars: &Columns<'_>, mut take: impl FnMut(usize, I::Output)) {
-    let count = bars.len();
-    let cut = |column: &'_ [f64]| column.len() >= count;
-    debug_assert!([bars.open, bars.high, bars.low, bars.close].into_iter().all(cut));
-    let (open, high, low, close) =
-        (&bars.open[..count], &bars.high[..count], &bars.low[..count], &bars.close[..count]);
-    let (volume, turnover, session) =
-        (&bars.volume[..count], &bars.turnover[..count], &bars.session[..count]);
-    for i in 0..count {
-        let candle = Candle {
-            open: open[i],
-            high: high[i],
-            low: low[i],
-            close: close[i],
-            volume: volume[i],
-            turnover: turnover[i],
-            session: session[i],
-            second: bars.second.get(i).copied(),
-        };
-        if let Some(output) = indicator.update(&candle) {
-            take(i, output);
-        }
     }
 }

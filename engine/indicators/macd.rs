@@ -2,7 +2,9 @@
 
 use crate::average::{Ema, Sma};
 use crate::candle::Candle;
+use crate::glide::{TOGETHER, apart};
 use crate::indicator::{Indicator, Series};
+use crate::sweep::{SCRATCH, Scratch, Stretch, each};
 
 state! {
     /// MACD of the close: line, signal and histogram, dollars. The fast average starts late, so that both are
@@ -53,6 +55,23 @@ impl Indicator for Macd {
         }
         self.slow.take(candle.close);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [lines, signals, histogram]: &mut [Scratch; 3]) -> bool {
+        let glides = (self.fast.glide(), self.slow.glide(), self.signal.glide());
+        let (Some(mut fast), Some(mut slow), Some(mut signal)) = glides else { return false };
+        let answers = lines.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(signals.as_chunks_mut().0);
+        for (closes, (line, signals)) in bars.close.as_chunks().0.iter().zip(answers) {
+            let (fast, slow) = (fast.take(*closes), slow.take(*closes));
+            *line = apart(fast, slow);
+            *signals = signal.take(*line);
+        }
+        *histogram = each(|i| lines[i] - signals[i]);
+        self.fast.land(&fast);
+        self.slow.land(&slow);
+        self.signal.land(&signal);
+        true
+    }
 }
 
 state! {
@@ -80,7 +99,7 @@ impl Series for Ppo {
         } else {
             (self.smas[0].forming(x)?, self.smas[1].forming(x)?)
         };
-        Some(if slow == 0.0 { 0.0 } else { (fast - slow) / slow * 100.0 })
+        Some(percent(fast, slow))
     }
 
     #[inline(always)]
@@ -91,4 +110,22 @@ impl Series for Ppo {
             self.smas.iter_mut().for_each(|sma| sma.take(x));
         }
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let (mut fast, mut slow) = (SCRATCH, SCRATCH);
+        // Slow ones are warm last.
+        let is_swept = if self.is_exponential {
+            self.emas[1].sweep(xs, &mut slow) && self.emas[0].sweep(xs, &mut fast)
+        } else {
+            self.smas[1].sweep(xs, &mut slow) && self.smas[0].sweep(xs, &mut fast)
+        };
+        *line = each(|i| percent(fast[i], slow[i]));
+        is_swept
+    }
+}
+
+#[inline(always)]
+fn percent(fast: f64, slow: f64) -> f64 {
+    if slow == 0.0 { 0.0 } else { (fast - slow) / slow * 100.0 }
 }

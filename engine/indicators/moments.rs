@@ -4,6 +4,7 @@
 //! an anchor that lies in the window itself (the newest value of the old block, the first of the new), so that
 //! a price of a billion moving by cents keeps its digits, and a value that left leaves no trace.
 
+use crate::sweep::{SCRATCH, Scratch};
 use crate::window::{checked, tails_of};
 
 /// Mean and squared deviations of a window.
@@ -44,6 +45,21 @@ impl Spread {
     #[inline(always)]
     pub fn score(&self) -> Option<f64> {
         (self.squares > 0.0).then(|| self.away / self.population())
+    }
+}
+
+/// The spreads of a stretch of windows, number by number: see [`Spread`].
+pub(crate) struct Spreads {
+    pub(crate) mean: Scratch,
+    pub(crate) away: Scratch,
+    pub(crate) squares: Scratch,
+}
+
+impl Spreads {
+    /// Room for them.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self { mean: SCRATCH, away: SCRATCH, squares: SCRATCH }
     }
 }
 
@@ -91,6 +107,12 @@ impl Moments {
         self.tail_sums.len() - 1
     }
 
+    /// One over the values in a whole window.
+    #[inline(always)]
+    pub(crate) const fn per_count(&self) -> f64 {
+        self.per_period
+    }
+
     /// Mean and deviations if `x` were the next value; `None` while there are fewer than `period`.
     #[inline(always)]
     pub fn forming(&self, x: f64) -> Option<Spread> {
@@ -120,21 +142,83 @@ impl Moments {
     /// Takes a finished value.
     #[inline(always)]
     pub fn take(&mut self, x: f64) {
-        if self.at == 0 {
-            (self.anchor, self.head_sum, self.head_squares) = (x, 0.0, 0.0);
-        } else {
-            let step = x - self.anchor;
-            self.head_sum += step;
-            self.head_squares += step * step;
-        }
+        // A block's first value is its anchor; its step is 0.
+        self.anchor = if self.at == 0 { x } else { self.anchor };
+        let step = x - self.anchor;
+        self.head_sum += step;
+        self.head_squares += step * step;
         self.tail_sums[self.at] = x;
         self.at += 1;
         self.tails -= 1.0;
+        self.end_block(end_of_moments);
+    }
+
+    /// Turns a block that is full into tails.
+    #[inline(always)]
+    fn end_block(&mut self, finish: impl Fn(&mut [f64], &mut [f64]) -> f64) {
         if self.at + 1 == self.tail_sums.len() {
-            self.tail_anchor = square_tails(&mut self.tail_sums, &mut self.tail_squares);
+            self.tail_anchor = finish(&mut self.tail_sums, &mut self.tail_squares);
             (self.at, self.is_warm, self.head_sum, self.head_squares) = (0, true, 0.0, 0.0);
             self.tails = self.period - 1.0;
         }
+    }
+
+    /// Takes a stretch. False, and nothing is taken, until a block has passed.
+    #[inline(always)]
+    pub(crate) fn sweep(&mut self, xs: &Scratch, spreads: &mut Spreads) -> bool {
+        if self.is_warm {
+            let mut from = 0;
+            while from < xs.len() {
+                let end = (from + self.room()).min(xs.len());
+                self.slide(from, &xs[from..end], spreads);
+                self.end_block(square_tails);
+                from = end;
+            }
+        }
+        self.is_warm
+    }
+
+    /// Values until the running block is full.
+    #[inline(always)]
+    const fn room(&self) -> usize {
+        self.tail_sums.len() - 1 - self.at
+    }
+
+    /// Takes values that do not go beyond the running block; their spreads stand from place `from` on.
+    #[inline(always)]
+    fn slide(&mut self, from: usize, xs: &[f64], spreads: &mut Spreads) {
+        let count = xs.len();
+        if self.at == 0 {
+            (self.anchor, self.head_sum, self.head_squares) = (xs[0], 0.0, 0.0);
+        }
+        let (anchor, shift) = (self.anchor, self.tail_anchor - self.anchor);
+        let mean = &mut spreads.mean[from..][..count];
+        let away = &mut spreads.away[from..][..count];
+        let squares = &mut spreads.squares[from..][..count];
+        let (mut head_sum, mut head_squares) = (self.head_sum, self.head_squares);
+        for i in 0..count {
+            let step = xs[i] - anchor;
+            head_sum += step;
+            head_squares += step * step;
+            (away[i], squares[i]) = (head_sum, head_squares);
+        }
+        (self.head_sum, self.head_squares) = (head_sum, head_squares);
+        let (tail_sums, tail_squares) =
+            (&self.tail_sums[self.at + 1..][..count], &self.tail_squares[self.at + 1..][..count]);
+        let (most, per_period) = (self.tails as i32, self.per_period);
+        for i in 0..count {
+            let moved = f64::from(most - i as i32) * shift;
+            let sum = away[i] + (tail_sums[i] + moved);
+            let all = squares[i] + (tail_squares[i] + shift * (2.0 * tail_sums[i] + moved));
+            let off = sum * per_period;
+            mean[i] = anchor + off;
+            away[i] = (xs[i] - anchor) - off;
+            let all = all - sum * off;
+            squares[i] = if all > 0.0 { all } else { 0.0 };
+        }
+        self.tail_sums[self.at..][..count].copy_from_slice(xs);
+        self.at += count;
+        self.tails -= count as f64;
     }
 
     /// Takes a finished value; answers as [`Moments::forming`] would have.
@@ -146,9 +230,15 @@ impl Moments {
     }
 }
 
-/// Turns the values of a block into sums and squares of its tails, from the last value on; answers that value.
+/// Out of the way of the bars in between.
 #[cold]
 #[inline(never)]
+fn end_of_moments(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
+    square_tails(block, tail_squares)
+}
+
+/// Turns the values of a block into sums and squares of its tails, from the last value on; answers that value.
+#[inline(always)]
 fn square_tails(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
     let count = block.len() - 1;
     let anchor = block[count - 1];
@@ -156,9 +246,11 @@ fn square_tails(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
     let (rest, fours) = block[..count].as_rchunks_mut::<4>();
     let (rest_squares, fours_squares) = tail_squares[..count].as_rchunks_mut::<4>();
     for (four, four_squares) in fours.iter_mut().zip(fours_squares).rev() {
-        let steps = four.map(|x| x - anchor);
-        *four_squares = tails_of(steps.map(|step| step * step), squares, |a, b| a + b);
-        *four = tails_of(steps, sum, |a, b| a + b);
+        // Written out: `map` of an array is a call for each of them.
+        let [a, b, c, d] = *four;
+        let (a, b, c, d) = (a - anchor, b - anchor, c - anchor, d - anchor);
+        *four_squares = tails_of([a * a, b * b, c * c, d * d], squares, |a, b| a + b);
+        *four = tails_of([a, b, c, d], sum, |a, b| a + b);
         (sum, squares) = (four[0], four_squares[0]);
     }
     for (tail, tail_squares) in rest.iter_mut().zip(rest_squares).rev() {
@@ -251,6 +343,148 @@ fn moments_of_tails(sums: &[f64], moments: &mut [f64]) {
 }
 
 state! {
+    /// The rise of that line alone: sums and moments without squares.
+    pub struct Rise {
+        at: usize,
+        is_warm: bool,
+        /// Values of a whole window that are the last block's, the newest not counted.
+        tails: f64,
+        anchor: f64,
+        tail_anchor: f64,
+        head_sum: f64,
+        head_moment: f64,
+        /// Sums of the last block's tails; before `at` the running block's values.
+        tail_sums: Box<[f64]>,
+        tail_moments: Box<[f64]>,
+        /// Half the way from the first bar to the last, and one over the sum of squared distances from there.
+        middle: f64,
+        per_spread: f64,
+    }
+}
+
+impl Rise {
+    /// Over `period` values, at least 2.
+    pub fn new(period: usize) -> Self {
+        let n = checked(period) as f64;
+        let none: Box<[f64]> = vec![0.0; period + 1].into();
+        Self {
+            at: 0,
+            is_warm: false,
+            tails: n - 1.0,
+            anchor: 0.0,
+            tail_anchor: 0.0,
+            head_sum: 0.0,
+            head_moment: 0.0,
+            tail_sums: none.clone(),
+            tail_moments: none,
+            middle: (n - 1.0) * 0.5,
+            per_spread: 12.0 / (n * (n * n - 1.0)),
+        }
+    }
+
+    /// The rise a bar if `x` were the next value.
+    #[inline(always)]
+    pub fn forming(&self, x: f64) -> Option<f64> {
+        if !(self.is_warm || self.at + 2 == self.tail_sums.len()) {
+            return None;
+        }
+        let anchor = if self.at == 0 { x } else { self.anchor };
+        let step = x - anchor;
+        let head = (self.head_sum + step, self.head_moment + self.at as f64 * step);
+        let tail = (self.tail_sums[self.at + 1], self.tail_moments[self.at + 1]);
+        Some(self.joined(head, tail, self.tails, self.tail_anchor - anchor))
+    }
+
+    /// From sums and moments of head and tail; the tail has so many values, and they are from another anchor.
+    #[inline(always)]
+    fn joined(&self, head: (f64, f64), tail: (f64, f64), tails: f64, shift: f64) -> f64 {
+        // Places in the window: the tail's begin at 0, the head's after them.
+        let sum = head.0 + (tail.0 + tails * shift);
+        let moment = (head.1 + tails * head.0) + (tail.1 + shift * (tails * (tails - 1.0) * 0.5));
+        (moment - sum * self.middle) * self.per_spread
+    }
+
+    /// Takes a finished value.
+    #[inline(always)]
+    pub fn take(&mut self, x: f64) {
+        self.anchor = if self.at == 0 { x } else { self.anchor };
+        let step = x - self.anchor;
+        self.head_sum += step;
+        self.head_moment += self.at as f64 * step;
+        self.tail_sums[self.at] = x;
+        self.at += 1;
+        self.tails -= 1.0;
+        self.end_block();
+    }
+
+    /// Turns a block that is full into tails.
+    #[inline(always)]
+    fn end_block(&mut self) {
+        if self.at + 1 == self.tail_sums.len() {
+            self.tail_anchor = rise_tails(&mut self.tail_sums, &mut self.tail_moments);
+            self.tails = self.at as f64 - 1.0;
+            (self.at, self.is_warm, self.head_sum, self.head_moment) = (0, true, 0.0, 0.0);
+        }
+    }
+
+    /// Takes a stretch. False, and nothing is taken, until a block has passed.
+    #[inline(always)]
+    pub(crate) fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        if self.is_warm {
+            let mut from = 0;
+            while from < xs.len() {
+                let end = (from + self.tail_sums.len() - 1 - self.at).min(xs.len());
+                self.slide(&xs[from..end], &mut line[from..end]);
+                self.end_block();
+                from = end;
+            }
+        }
+        self.is_warm
+    }
+
+    /// Takes values that do not go beyond the running block.
+    #[inline(always)]
+    fn slide(&mut self, xs: &[f64], line: &mut [f64]) {
+        let count = xs.len();
+        if self.at == 0 {
+            (self.anchor, self.head_sum, self.head_moment) = (xs[0], 0.0, 0.0);
+        }
+        let (anchor, shift) = (self.anchor, self.tail_anchor - self.anchor);
+        let (tail_sums, tail_moments) =
+            (&self.tail_sums[self.at + 1..][..count], &self.tail_moments[self.at + 1..][..count]);
+        let (mut place, mut tails) = (self.at as f64, self.tails);
+        let mut head = (self.head_sum, self.head_moment);
+        for ((x, line), tail) in xs.iter().zip(&mut *line).zip(tail_sums.iter().zip(tail_moments)) {
+            let step = x - anchor;
+            head = (head.0 + step, head.1 + place * step);
+            *line = self.joined(head, (*tail.0, *tail.1), tails, shift);
+            place += 1.0;
+            tails -= 1.0;
+        }
+        (self.head_sum, self.head_moment) = head;
+        self.tail_sums[self.at..][..count].copy_from_slice(xs);
+        self.at += count;
+        self.tails = tails;
+    }
+}
+
+/// Turns the values of a block into sums and moments of its tails, from the last value on; answers that value.
+#[cold]
+#[inline(never)]
+fn rise_tails(block: &mut [f64], moments: &mut [f64]) -> f64 {
+    let count = block.len() - 1;
+    let anchor = block[count - 1];
+    let (mut sum, mut moment) = (0.0, 0.0);
+    for (tail, tail_moment) in block[..count].iter_mut().zip(&mut moments[..count]).rev() {
+        // A step back moves all later values one place on.
+        moment += sum;
+        sum += *tail - anchor;
+        (*tail, *tail_moment) = (sum, moment);
+    }
+    anchor
+}
+
+state! {
     /// Two series over the last `period` pairs.
     pub struct Pairs {
         first: Moments,
@@ -328,10 +562,73 @@ impl Pairs {
         (self.raw[at], self.raw_second[at]) = (x, y);
         self.first.take(x);
         self.second.take(y);
+        self.end_block();
+    }
+
+    /// Joins the products of a block that ended.
+    #[inline(always)]
+    fn end_block(&mut self) {
         if self.first.at == 0 {
             let anchors = (self.first.tail_anchor, self.second.tail_anchor);
             product_tails(anchors, (&self.raw, &self.raw_second), &mut self.tail_products);
             self.head_products = 0.0;
+        }
+    }
+
+    /// Takes a stretch; `products` are the sums of the products of both series' deviations. False, and nothing is
+    /// taken, until a block has passed.
+    #[inline(always)]
+    pub(crate) fn sweep(
+        &mut self,
+        (xs, ys): (&Scratch, &Scratch),
+        (first, second): (&mut Spreads, &mut Spreads),
+        products: &mut Scratch,
+    ) -> bool {
+        if !self.first.is_warm {
+            return false;
+        }
+        let mut from = 0;
+        while from < xs.len() {
+            let end = (from + self.first.room()).min(xs.len());
+            let (at, xs, ys) = (self.first.at, &xs[from..end], &ys[from..end]);
+            let products = &mut products[from..end];
+            self.slide(xs, ys, products);
+            self.first.slide(from, xs, first);
+            self.second.slide(from, ys, second);
+            let anchors = (self.first.anchor, self.second.anchor);
+            let count = self.first.period;
+            for (i, product) in products.iter_mut().enumerate() {
+                let away =
+                    ((xs[i] - anchors.0) - first.away[from + i], (ys[i] - anchors.1) - second.away[from + i]);
+                *product -= count * away.0 * away.1;
+            }
+            self.raw[at..][..xs.len()].copy_from_slice(xs);
+            self.raw_second[at..][..ys.len()].copy_from_slice(ys);
+            self.first.end_block(square_tails);
+            self.second.end_block(square_tails);
+            self.end_block();
+            from = end;
+        }
+        true
+    }
+
+    /// Products from the anchors on of values that do not go beyond the running block, before its series take them.
+    #[inline(always)]
+    fn slide(&mut self, xs: &[f64], ys: &[f64], products: &mut [f64]) {
+        let (a, b, count) = (&self.first, &self.second, xs.len());
+        let anchors = if a.at == 0 { (xs[0], ys[0]) } else { (a.anchor, b.anchor) };
+        let mut head = self.head_products;
+        for ((x, y), product) in xs.iter().zip(ys).zip(&mut *products) {
+            head += (x - anchors.0) * (y - anchors.1);
+            *product = head;
+        }
+        self.head_products = head;
+        let shifts = (a.tail_anchor - anchors.0, b.tail_anchor - anchors.1);
+        let (sums_a, sums_b) = (&a.tail_sums[a.at + 1..][..count], &b.tail_sums[a.at + 1..][..count]);
+        let (tails, most) = (&self.tail_products[a.at + 1..][..count], a.tails as i32);
+        for i in 0..count {
+            let moved = f64::from(most - i as i32) * shifts.1;
+            products[i] += tails[i] + shifts.0 * (sums_b[i] + moved) + shifts.1 * sums_a[i];
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::candle::Candle;
 use crate::indicator::{Indicator, Series};
+use crate::sweep::{SCRATCH, STRETCH, Scratch, Stretch, each, one_earlier};
 use crate::wilder::Wilder;
 use crate::window::{Highest, Lowest, Ring, Sum, larger, smaller};
 
@@ -29,6 +30,13 @@ impl Series for Mom {
     fn take(&mut self, x: f64) {
         self.ring.take(x);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let is_swept = self.ring.sweep(xs, line);
+        line.iter_mut().zip(xs).for_each(|(old, x)| *old = x - *old);
+        is_swept
+    }
 }
 
 state! {
@@ -48,14 +56,26 @@ impl Roc {
 impl Series for Roc {
     #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
-        let old = self.ring.oldest()?;
-        Some(if old == 0.0 { 0.0 } else { (x / old - 1.0) * 100.0 })
+        self.ring.oldest().map(|old| change(x, old))
     }
 
     #[inline(always)]
     fn take(&mut self, x: f64) {
         self.ring.take(x);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let is_swept = self.ring.sweep(xs, line);
+        line.iter_mut().zip(xs).for_each(|(old, x)| *old = change(*x, *old));
+        is_swept
+    }
+}
+
+/// Percent.
+#[inline(always)]
+fn change(x: f64, old: f64) -> f64 {
+    if old == 0.0 { 0.0 } else { (x / old - 1.0) * 100.0 }
 }
 
 state! {
@@ -106,6 +126,30 @@ impl Strength {
         }
         self.last = Some(x);
     }
+
+    /// Takes a stretch; `line` becomes what `answer` makes of average gain and loss, 0 where nothing moved. False,
+    /// and nothing is taken, while seeding.
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch, answer: impl Fn(f64, f64) -> f64) -> bool {
+        let (Some(last), Some(gain), Some(loss)) = (self.last, self.gain.glide(), self.loss.glide()) else {
+            return false;
+        };
+        let lasts = one_earlier(last, xs);
+        let ups = each(|i| sides(xs[i] - lasts[i]).0);
+        let downs = each(|i| sides(xs[i] - lasts[i]).1);
+        let (mut gains, mut losses) = (SCRATCH, SCRATCH);
+        let (mut gain_after, mut loss_after) = (gain, loss);
+        let amounts = ups.as_chunks().0.iter().zip(downs.as_chunks().0);
+        let averages = gains.as_chunks_mut().0.iter_mut().zip(losses.as_chunks_mut().0);
+        for ((ups, downs), (gains, losses)) in amounts.zip(averages) {
+            (*gains, *losses) = (gain_after.take(*ups), loss_after.take(*downs));
+        }
+        self.gain.land(gain, gain_after, &ups, &mut gains);
+        self.loss.land(loss, loss_after, &downs, &mut losses);
+        *line = each(|i| if gains[i] + losses[i] > 0.0 { answer(gains[i], losses[i]) } else { 0.0 });
+        self.last = Some(xs[STRETCH - 1]);
+        true
+    }
 }
 
 state! {
@@ -134,6 +178,11 @@ impl Series for Rsi {
     fn take(&mut self, x: f64) {
         self.strength.take(x);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        self.strength.sweep(xs, line, |gain, loss| 100.0 * (gain / (gain + loss)))
+    }
 }
 
 state! {
@@ -161,6 +210,11 @@ impl Series for Cmo {
     #[inline(always)]
     fn take(&mut self, x: f64) {
         self.strength.take(x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        self.strength.sweep(xs, line, |gain, loss| 100.0 * ((gain - loss) / (gain + loss)))
     }
 }
 
@@ -192,6 +246,19 @@ impl Indicator for WilliamsR {
     fn take(&mut self, candle: &Candle) {
         self.high.take(candle.high);
         self.low.take(candle.low);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let (mut highs, mut lows) = (SCRATCH, SCRATCH);
+        if !(self.high.sweep(bars.high, &mut highs) && self.low.sweep(bars.low, &mut lows)) {
+            return false;
+        }
+        *line = each(|i| {
+            let range = highs[i] - lows[i];
+            if range > 0.0 { (highs[i] - bars.close[i]) / range * -100.0 } else { 0.0 }
+        });
+        true
     }
 }
 
@@ -245,5 +312,27 @@ impl Indicator for Ultimate {
             }
         }
         self.last = Some(candle.close);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let (Some(last), true) = (self.last, self.range.iter().all(Sum::is_warm)) else { return false };
+        let lasts = one_earlier(last, bars.close);
+        let lows: Scratch = each(|i| smaller(bars.low[i], lasts[i]));
+        let pressures = each(|i| bars.close[i] - lows[i]);
+        let ranges = each(|i| larger(bars.high[i], lasts[i]) - lows[i]);
+        *line = SCRATCH;
+        for ((pressure, range), weight) in self.pressure.iter_mut().zip(&mut self.range).zip([4.0, 2.0, 1.0])
+        {
+            let (mut pressure_sums, mut range_sums) = (SCRATCH, SCRATCH);
+            pressure.sweep(&pressures, &mut pressure_sums);
+            range.sweep(&ranges, &mut range_sums);
+            for ((score, pressure), range) in line.iter_mut().zip(&pressure_sums).zip(&range_sums) {
+                *score += if *range > 0.0 { weight * (pressure / range) } else { 0.0 };
+            }
+        }
+        line.iter_mut().for_each(|score| *score = 100.0 * (*score / 7.0));
+        self.last = Some(bars.close[STRETCH - 1]);
+        true
     }
 }

@@ -197,38 +197,121 @@ fn a_state_of_another_indicator_is_refused() {
     assert!(table::make("ema", &[("period", 5.0)]).unwrap().restore(&saved).is_err());
 }
 
+/// The bars by column.
+struct Table {
+    prices: [Vec<f64>; 4],
+    volume: Vec<f64>,
+    turnover: Vec<f64>,
+    session: Vec<i32>,
+    second: Vec<f64>,
+}
+
+impl Table {
+    fn of(candles: &[Candle]) -> Self {
+        let column = |f: fn(&Candle) -> f64| -> Vec<f64> { candles.iter().map(f).collect() };
+        Self {
+            prices: [column(|c| c.open), column(|c| c.high), column(|c| c.low), column(|c| c.close)],
+            volume: column(|c| c.volume),
+            turnover: column(|c| c.turnover),
+            session: candles.iter().map(|c| c.session).collect(),
+            second: candles.iter().filter_map(|c| c.second).collect(),
+        }
+    }
+
+    fn columns(&self, places: std::ops::Range<usize>) -> Columns<'_> {
+        let places = || places.clone();
+        Columns {
+            open: &self.prices[0][places()],
+            high: &self.prices[1][places()],
+            low: &self.prices[2][places()],
+            close: &self.prices[3][places()],
+            volume: &self.volume[places()],
+            turnover: &self.turnover[places()],
+            session: &self.session[places()],
+            second: &self.second[places()],
+        }
+    }
+}
+
+fn of_column(column: &Column, at: usize) -> Option<f64> {
+    column.known[at].then_some(column.values[at])
+}
+
 #[test]
-fn columns_in_one_go_equal_bars_one_by_one() {
-    let candles = Walk::new(5, 1.0, true).take(400);
-    let column = |f: fn(&Candle) -> f64| -> Vec<f64> { candles.iter().map(f).collect() };
-    let (open, high, low) = (column(|c| c.open), column(|c| c.high), column(|c| c.low));
-    let (close, volume, turnover) = (column(|c| c.close), column(|c| c.volume), column(|c| c.turnover));
-    let session: Vec<i32> = candles.iter().map(|c| c.session).collect();
-    let second: Vec<f64> = candles.iter().map(|c| c.second.unwrap()).collect();
-    let columns = Columns {
-        open: &open,
-        high: &high,
-        low: &low,
-        close: &close,
-        volume: &volume,
-        turnover: &turnover,
-        session: &session,
-        second: &second,
-    };
-    assert_eq!(columns.len(), 400);
+fn columns_one_by_one_are_the_updates() {
+    let candles = Walk::new(5, 1.0, true).take(600);
+    let table = Table::of(&candles);
     let mut out: Vec<Column> = Vec::new();
     for declaration in table::all() {
         let (mut whole, mut single) = (declaration.of(vec![]).unwrap(), declaration.of(vec![]).unwrap());
-        whole.batch(&columns, &mut out);
+        whole.one_by_one(&table.columns(0..600), &mut out);
         assert_eq!(out.len(), declaration.outputs.len());
         for (i, candle) in candles.iter().enumerate() {
             let values = single.update(candle);
             for (column, value) in out.iter().zip(values) {
-                let found = column.known[i].then_some(column.values[i]);
+                let found = of_column(column, i);
                 assert_eq!(found.map(f64::to_bits), value.map(f64::to_bits), "{} bar {i}", declaration.name);
             }
         }
         assert_eq!(whole.save(), single.save());
+    }
+}
+
+/// By column in pieces that end anywhere, and on bar by bar: the answers are those of the updates to 1e-12.
+fn compare_columns(built: &Built, candles: &[Candle], cuts: [usize; 2]) -> Result<(), TestCaseError> {
+    let declaration = built.declaration();
+    let (table, mut single, mut swept) = (Table::of(candles), built.clone(), built.clone());
+    let wanted: Vec<_> = candles.iter().map(|candle| single.update(candle)).collect();
+    // What special scales hold is what the plain definition says.
+    let special = naive(declaration.name, built.parameters(), candles).scale;
+    let mut out: Vec<Column> = Vec::new();
+    for (from, end) in [(0, cuts[0]), (cuts[0], cuts[1]), (cuts[1], candles.len())] {
+        if end == candles.len() {
+            out.resize_with(declaration.outputs.len(), Column::default);
+            for column in &mut out {
+                (column.values, column.known) = (vec![0.0; end - from], vec![false; end - from]);
+            }
+            for at in from..end {
+                for (column, value) in out.iter_mut().zip(swept.update(&candles[at])) {
+                    column.known[at - from] = value.is_some();
+                    column.values[at - from] = value.unwrap_or_default();
+                }
+            }
+        } else {
+            swept.batch(&table.columns(from..end), &mut out);
+        }
+        for at in from..end {
+            for (place, (output, column)) in declaration.outputs.iter().zip(&out).enumerate() {
+                let (found, wanted) = (of_column(column, at - from), wanted[at][place]);
+                let label =
+                    format!("{} {} bar {at}: {found:?} is not {wanted:?}", built.label(), output.name);
+                prop_assert_eq!(found.is_some(), wanted.is_some(), "{}", &label);
+                let Some((found, wanted)) = found.zip(wanted) else { continue };
+                let error = (found - wanted).abs();
+                if error > 1e-12 * wanted.abs() {
+                    let natural = scale(output.unit, declaration.memory, built.parameters(), &candles[..=at]);
+                    let special = special.as_ref().and_then(|scale| scale[at]).unwrap_or(0.0);
+                    prop_assert!(error <= 1e-12 * natural.max(special), "{label} by {error}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 3, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whole_columns_equal_bars_one_by_one(seed in any::<u64>(), cut in 0usize..900) {
+        for (scale, spikes) in [(1.0, false), (1.0, true), (1e-8, false), (1e7, false)] {
+            let candles = Walk::new(seed, scale, spikes).take(1_200);
+            for declaration in table::all() {
+                for built in variants(declaration) {
+                    compare_columns(&built, &candles, [cut, cut + 280])?;
+                }
+            }
+        }
     }
 }
 

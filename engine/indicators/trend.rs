@@ -2,7 +2,8 @@
 
 use crate::candle::Candle;
 use crate::indicator::{Indicator, Series};
-use crate::moments::Trend;
+use crate::moments::{Rise, Trend};
+use crate::sweep::Scratch;
 use crate::true_range::{Atr, true_range};
 use crate::wilder::{Wilder, WilderSum};
 use crate::window::{HighestAgo, larger, smaller};
@@ -304,26 +305,31 @@ impl Indicator for Supertrend {
 state! {
     /// Slope of the least-squares line through the last `period` values, dollars a bar.
     pub struct Slope {
-        trend: Trend,
+        rise: Rise,
     }
 }
 
 impl Slope {
     /// Over `period` values, at least 2.
     pub fn new(period: usize) -> Self {
-        Self { trend: Trend::new(period) }
+        Self { rise: Rise::new(period) }
     }
 }
 
 impl Series for Slope {
     #[inline(always)]
     fn forming(&self, x: f64) -> Option<f64> {
-        self.trend.forming(x).map(|line| line.slope)
+        self.rise.forming(x)
     }
 
     #[inline(always)]
     fn take(&mut self, x: f64) {
-        self.trend.take(x);
+        self.rise.take(x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        self.rise.sweep(xs, line)
     }
 }
 

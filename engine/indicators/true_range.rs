@@ -2,16 +2,19 @@
 
 use crate::candle::Candle;
 use crate::indicator::{Indicator, Series};
+use crate::sweep::{SCRATCH, STRETCH, Scratch, Stretch, each, one_earlier};
 use crate::wilder::Wilder;
 use crate::window::larger;
 
 /// The largest of high less low, and the distances of high and low from the previous close.
 #[inline(always)]
 pub fn true_range(candle: &Candle, previous_close: f64) -> f64 {
-    larger(
-        candle.high - candle.low,
-        larger((candle.high - previous_close).abs(), (candle.low - previous_close).abs()),
-    )
+    true_range_of(candle.high, candle.low, previous_close)
+}
+
+#[inline(always)]
+fn true_range_of(high: f64, low: f64, previous_close: f64) -> f64 {
+    larger(high - low, larger((high - previous_close).abs(), (low - previous_close).abs()))
 }
 
 state! {
@@ -45,6 +48,17 @@ impl Indicator for TrueRange {
     #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.last = Some(candle.close);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let Some(last) = self.last.replace(bars.close[STRETCH - 1]) else {
+            self.last = None;
+            return false;
+        };
+        let lasts = one_earlier(last, bars.close);
+        *line = each(|i| true_range_of(bars.high[i], bars.low[i], lasts[i]));
+        true
     }
 }
 
@@ -82,6 +96,12 @@ impl Indicator for Atr {
             self.average.take(range);
         }
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let mut ranges = [SCRATCH];
+        self.value().is_some() && self.range.sweep(bars, &mut ranges) && self.average.sweep(&ranges[0], line)
+    }
 }
 
 state! {
@@ -110,5 +130,14 @@ impl Indicator for Natr {
     #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         self.atr.take(candle);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, lines: &mut [Scratch; 1]) -> bool {
+        let is_swept = self.atr.sweep(bars, lines);
+        for (line, close) in lines[0].iter_mut().zip(bars.close) {
+            *line = if *close == 0.0 { 0.0 } else { *line / close * 100.0 };
+        }
+        is_swept
     }
 }

@@ -2,13 +2,17 @@
 
 use crate::candle::Candle;
 use crate::deviation::SAME;
+use crate::glide::{Glide, TOGETHER, apart};
 use crate::indicator::{Indicator, Series};
 use crate::moments::Moments;
+use crate::sweep::{SCRATCH, STRETCH, Scratch, Stretch, each, one_earlier};
 use crate::window::{Ring, Sum, Total};
 
+/// `volume` with the sign of the close's change; 0 when it did not change.
 #[inline(always)]
-fn sign(close: f64, last: f64) -> f64 {
-    f64::from(i8::from(close > last) - i8::from(close < last))
+fn signed(volume: f64, close: f64, last: f64) -> f64 {
+    let up = if close > last { volume } else { 0.0 };
+    up - if close < last { volume } else { 0.0 }
 }
 
 state! {
@@ -28,7 +32,7 @@ impl Obv {
 
     #[inline(always)]
     fn step(&self, candle: &Candle) -> f64 {
-        sign(candle.close, self.last.unwrap_or(f64::NEG_INFINITY)) * candle.volume
+        signed(candle.volume, candle.close, self.last.unwrap_or(f64::NEG_INFINITY))
     }
 }
 
@@ -51,17 +55,28 @@ impl Indicator for Obv {
         self.total.take(self.step(candle));
         self.last = Some(candle.close);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let lasts = one_earlier(self.last.unwrap_or(f64::NEG_INFINITY), bars.close);
+        let steps = each(|i| signed(bars.volume[i], bars.close[i], lasts[i]));
+        self.total.sweep(&steps, line);
+        self.last = Some(bars.close[STRETCH - 1]);
+        true
+    }
 }
 
 /// Marc Chaikin's money flow of a bar: volume by where the close lies in the range.
 #[inline(always)]
 fn flow(candle: &Candle) -> f64 {
-    let range = candle.high - candle.low;
-    if range > 0.0 {
-        ((candle.close - candle.low) - (candle.high - candle.close)) / range * candle.volume
-    } else {
-        0.0
-    }
+    flow_of([candle.high, candle.low, candle.close, candle.volume])
+}
+
+#[inline(always)]
+fn flow_of([high, low, close, volume]: [f64; 4]) -> f64 {
+    let range = high - low;
+    let flow = ((close - low) - (high - close)) / range * volume;
+    if range > 0.0 { flow } else { 0.0 }
 }
 
 state! {
@@ -96,6 +111,13 @@ impl Indicator for Ad {
     fn take(&mut self, candle: &Candle) {
         self.total.take(flow(candle));
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let flows = each(|i| flow_of([bars.high[i], bars.low[i], bars.close[i], bars.volume[i]]));
+        self.total.sweep(&flows, line);
+        true
+    }
 }
 
 state! {
@@ -122,7 +144,8 @@ impl AdOsc {
         if self.is_new {
             return [ad, ad];
         }
-        std::array::from_fn(|i| self.held[i] + (ad - self.held[i]) * self.factors[i])
+        let [fast, slow] = self.held;
+        [fast + (ad - fast) * self.factors[0], slow + (ad - slow) * self.factors[1]]
     }
 }
 
@@ -144,6 +167,22 @@ impl Indicator for AdOsc {
         self.is_new = false;
         self.waits = self.waits.saturating_sub(1);
     }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        if self.is_new || self.waits > 0 {
+            return false;
+        }
+        let mut totals = [SCRATCH];
+        self.ad.sweep(bars, &mut totals);
+        let [mut fast, mut slow] = [0, 1].map(|i| Glide::new(self.held[i], self.factors[i]));
+        for (totals, line) in totals[0].as_chunks().0.iter().zip(line.as_chunks_mut::<TOGETHER>().0) {
+            let (fast, slow) = (fast.take(*totals), slow.take(*totals));
+            *line = apart(fast, slow);
+        }
+        self.held = [fast.held(), slow.held()];
+        true
+    }
 }
 
 state! {
@@ -164,12 +203,24 @@ impl Mfi {
 
     #[inline(always)]
     fn flows(&self, candle: &Candle) -> Option<(f64, f64)> {
-        let (price, last) = (candle.typical(), self.last?);
-        let change = price - last;
-        let flow =
-            if change.abs() <= SAME * (price.abs() + last.abs()) { 0.0 } else { price * candle.volume };
-        Some(if change > 0.0 { (flow, 0.0) } else { (0.0, flow) })
+        Some(flows_of(candle.typical(), self.last?, candle.volume))
     }
+}
+
+/// What flowed up and down.
+#[inline(always)]
+fn flows_of(price: f64, last: f64, volume: f64) -> (f64, f64) {
+    let (change, flow) = (price - last, price * volume);
+    let least = SAME * (price.abs() + last.abs());
+    // Not by branches: which way a price goes is a coin's toss to the processor.
+    (if change > least { flow } else { 0.0 }, if change < -least { flow } else { 0.0 })
+}
+
+/// The share of what flowed up, in percent.
+#[inline(always)]
+fn share(up: f64, down: f64) -> f64 {
+    let sum = up + down;
+    if sum > 0.0 { 100.0 * (up / sum) } else { 0.0 }
 }
 
 impl Indicator for Mfi {
@@ -178,9 +229,7 @@ impl Indicator for Mfi {
     #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
         let (up, down) = self.flows(candle)?;
-        let (up, down) = (self.up.forming(up)?, self.down.forming(down)?);
-        let sum = up + down;
-        Some(if sum > 0.0 { 100.0 * (up / sum) } else { 0.0 })
+        Some(share(self.up.forming(up)?, self.down.forming(down)?))
     }
 
     #[inline(always)]
@@ -190,6 +239,21 @@ impl Indicator for Mfi {
             self.down.take(down);
         }
         self.last = Some(candle.typical());
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, bars: &Stretch<'_>, [line]: &mut [Scratch; 1]) -> bool {
+        let (Some(last), true) = (self.last, self.up.is_warm()) else { return false };
+        let prices = bars.typical();
+        let lasts = one_earlier(last, &prices);
+        let ups = each(|i| flows_of(prices[i], lasts[i], bars.volume[i]).0);
+        let downs = each(|i| flows_of(prices[i], lasts[i], bars.volume[i]).1);
+        let (mut up, mut down) = (SCRATCH, SCRATCH);
+        self.up.sweep(&ups, &mut up);
+        self.down.sweep(&downs, &mut down);
+        *line = each(|i| share(up[i], down[i]));
+        self.last = Some(prices[STRETCH - 1]);
+        true
     }
 }
 
@@ -215,7 +279,7 @@ impl Indicator for SignedVolume {
 
     #[inline(always)]
     fn forming(&self, candle: &Candle) -> Option<f64> {
-        let signed = self.signed.forming(sign(candle.close, self.last?) * candle.volume)?;
+        let signed = self.signed.forming(signed(candle.volume, candle.close, self.last?))?;
         let total = self.total.forming(candle.volume)?;
         (total > 0.0).then(|| signed / total)
     }
@@ -223,7 +287,7 @@ impl Indicator for SignedVolume {
     #[inline(always)]
     fn take(&mut self, candle: &Candle) {
         if let Some(last) = self.last {
-            self.signed.take(sign(candle.close, last) * candle.volume);
+            self.signed.take(signed(candle.volume, candle.close, last));
             self.total.take(candle.volume);
         }
         self.last = Some(candle.close);

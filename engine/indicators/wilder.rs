@@ -1,7 +1,9 @@
 //! Wilder's smoothing (J. Welles Wilder, New Concepts in Technical Trading Systems, 1978), in its two forms.
 
 use crate::average::Ema;
+use crate::glide::{Glide, drop_below};
 use crate::indicator::Series;
+use crate::sweep::Scratch;
 use crate::window::checked;
 
 /// A smoothed amount below this is nothing: after ten thousand flat bars it would be slow subnormal noise.
@@ -25,6 +27,19 @@ impl Wilder {
     pub fn value(&self) -> Option<f64> {
         self.average.value()
     }
+
+    /// Sets out over a stretch; `None` while seeding.
+    #[inline(always)]
+    pub(crate) fn glide(&self) -> Option<Glide> {
+        self.average.glide()
+    }
+
+    /// Arrives at a stretch's end; what has come to nothing is dropped.
+    #[inline(always)]
+    pub(crate) fn land(&mut self, before: Glide, mut after: Glide, xs: &Scratch, line: &mut Scratch) {
+        drop_below(NOTHING, before, &mut after, xs, line);
+        self.average.land(&after);
+    }
 }
 
 impl Series for Wilder {
@@ -37,6 +52,15 @@ impl Series for Wilder {
     fn take(&mut self, x: f64) {
         self.average.take(x);
         self.average.drop_below(NOTHING);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let Some(before) = self.glide() else { return false };
+        let mut glide = before;
+        glide.sweep(xs, line);
+        self.land(before, glide, xs, line);
+        true
     }
 }
 

@@ -7,6 +7,7 @@
 //! Gil & Werman 1993 for extremes).
 
 use crate::indicator::Series;
+use crate::sweep::{SCRATCH, STRETCH, Scratch, each};
 
 /// Longest period any indicator may have, bars.
 pub const LONGEST: usize = 1_000;
@@ -48,6 +49,12 @@ impl Ring {
         self.is_full.then(|| self.held[self.next])
     }
 
+    /// True when there were as many values as places.
+    #[inline(always)]
+    pub(crate) const fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// True when one more value makes a whole window.
     #[inline(always)]
     pub fn nearly_full(&self) -> bool {
@@ -57,6 +64,28 @@ impl Ring {
     /// Places.
     pub fn period(&self) -> usize {
         self.held.len()
+    }
+
+    /// Takes a stretch; `olds` become the values `period` updates before each. False, and nothing is taken, until
+    /// there were as many.
+    #[inline(always)]
+    pub(crate) fn sweep(&mut self, xs: &Scratch, olds: &mut Scratch) -> bool {
+        if !self.is_full {
+            return false;
+        }
+        let period = self.held.len();
+        let (later, earlier) = self.held.split_at(self.next);
+        for (old, held) in olds.iter_mut().zip(earlier.iter().chain(later)) {
+            *old = *held;
+        }
+        if let Some(olds) = olds.get_mut(period..) {
+            olds.copy_from_slice(&xs[..STRETCH - period]);
+        }
+        for x in &xs[STRETCH.saturating_sub(period)..] {
+            self.held[self.next] = *x;
+            self.next = if self.next + 1 == period { 0 } else { self.next + 1 };
+        }
+        true
     }
 
     /// The latest `period - 1` values (all while there are fewer), in two runs, in no order worth relying on.
@@ -91,6 +120,12 @@ impl Sum {
         self.tails.len() - 1
     }
 
+    /// True when a whole block has passed.
+    #[inline(always)]
+    pub(crate) const fn is_warm(&self) -> bool {
+        self.is_warm
+    }
+
     /// The sum with `x` as the next value, of as many as there are.
     #[inline(always)]
     pub fn with(&self, x: f64) -> f64 {
@@ -122,10 +157,95 @@ fn join_tails(block: &mut [f64], none: f64, join: impl Fn(f64, f64) -> f64 + Cop
     }
 }
 
-#[cold]
-#[inline(never)]
+/// Takes a stretch into a block with its head: each answer joins a tail of the last block to the head that grew by a
+/// value. A block that is full is turned into tails by `finish`.
+#[inline(always)]
+fn slide(
+    block: &mut [f64],
+    (mut at, mut head): (usize, f64),
+    (xs, answers): (&[f64], &mut [f64]),
+    none: f64,
+    join: impl Fn(f64, f64) -> f64 + Copy,
+    finish: impl Fn(&mut [f64]),
+) -> (usize, f64) {
+    let period = block.len() - 1;
+    let mut from = 0;
+    while from < xs.len() {
+        let end = (from + period - at).min(xs.len());
+        let (xs, answers) = (&xs[from..end], &mut answers[from..end]);
+        let places = &mut block[at..=at + xs.len()];
+        for (i, (x, answer)) in xs.iter().zip(answers).enumerate() {
+            head = join(head, *x);
+            *answer = join(places[i + 1], head);
+            places[i] = *x;
+        }
+        at += end - from;
+        if at == period {
+            finish(block);
+            (at, head) = (0, none);
+        }
+        from = end;
+    }
+    (at, head)
+}
+
+/// The longest window of which doubling is the faster way over a stretch.
+const DOUBLED_MAX: usize = STRETCH / 2;
+
+/// A block's state after a stretch, out of the stretch alone: the last whole block's tails and the running head.
+#[inline(always)]
+fn left_behind(
+    block: &mut [f64],
+    at: usize,
+    xs: &Scratch,
+    none: f64,
+    join: impl Fn(f64, f64) -> f64,
+    finish: impl Fn(&mut [f64]),
+) -> (usize, f64) {
+    let period = block.len() - 1;
+    let at = (at + STRETCH) % period;
+    let (_, running) = xs.split_at(STRETCH - at);
+    block[..period].copy_from_slice(&xs[STRETCH - at - period..STRETCH - at]);
+    finish(block);
+    block[..at].copy_from_slice(running);
+    (at, running.iter().fold(none, |head, x| join(head, *x)))
+}
+
+/// Joins of two values, four, eight and so on, doubled until a window of `period` is one of them, or made of some:
+/// `tell` hears each with its length in values.
+#[inline(always)]
+fn doubled(
+    xs: &Scratch,
+    period: usize,
+    join: impl Fn(f64, f64) -> f64 + Copy,
+    mut tell: impl FnMut(usize, &Scratch),
+) {
+    tell(1, xs);
+    let (mut rooms, mut length) = ([SCRATCH; 2], 1);
+    let [now, next] = &mut rooms;
+    let (mut now, mut next) = (now, next);
+    while 2 * length <= period {
+        let before = if length == 1 { xs } else { &*now };
+        let pairs = before[length..].iter().zip(&before[..STRETCH - length]);
+        for (place, (newer, older)) in next[length..].iter_mut().zip(pairs) {
+            *place = join(*newer, *older);
+        }
+        std::mem::swap(&mut now, &mut next);
+        length *= 2;
+        tell(length, now);
+    }
+}
+
+#[inline(always)]
 fn sum_tails(block: &mut [f64]) {
     join_tails(block, 0.0, |a, b| a + b);
+}
+
+/// Out of the way of the bars in between.
+#[cold]
+#[inline(never)]
+fn end_of_sum(block: &mut [f64]) {
+    sum_tails(block);
 }
 
 impl Series for Sum {
@@ -140,9 +260,38 @@ impl Series for Sum {
         self.tails[self.at] = x;
         self.at += 1;
         if self.at + 1 == self.tails.len() {
-            sum_tails(&mut self.tails);
+            end_of_sum(&mut self.tails);
             (self.at, self.is_warm, self.head) = (0, true, 0.0);
         }
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        if !self.is_warm {
+            return false;
+        }
+        let (period, at, add) = (self.period(), self.at, |a: f64, b: f64| a + b);
+        let first = if period <= DOUBLED_MAX { period } else { STRETCH };
+        let part = (&xs[..first], &mut line[..first]);
+        (self.at, self.head) = slide(&mut self.tails, (at, self.head), part, 0.0, add, sum_tails);
+        if period > DOUBLED_MAX {
+            return true;
+        }
+        let (sums, mut offset) = (&mut line[period..], 0);
+        doubled(xs, period, add, |length, joined| {
+            if period & length == 0 {
+                return;
+            }
+            let joined = &joined[period - offset..STRETCH - offset];
+            if offset == 0 {
+                sums.copy_from_slice(joined);
+            } else {
+                sums.iter_mut().zip(joined).for_each(|(sum, x)| *sum += x);
+            }
+            offset += length;
+        });
+        (self.at, self.head) = left_behind(&mut self.tails, at, xs, 0.0, add, sum_tails);
+        true
     }
 }
 
@@ -174,10 +323,15 @@ impl Highest {
     }
 }
 
-#[cold]
-#[inline(never)]
+#[inline(always)]
 fn highest_tails(block: &mut [f64]) {
     join_tails(block, f64::NEG_INFINITY, larger);
+}
+
+#[cold]
+#[inline(never)]
+fn end_of_highest(block: &mut [f64]) {
+    highest_tails(block);
 }
 
 impl Series for Highest {
@@ -193,9 +347,36 @@ impl Series for Highest {
         self.tails[self.at] = x;
         self.at += 1;
         if self.at + 1 == self.tails.len() {
-            highest_tails(&mut self.tails);
+            end_of_highest(&mut self.tails);
             (self.at, self.is_warm, self.head) = (0, true, f64::NEG_INFINITY);
         }
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        if !self.is_warm {
+            return false;
+        }
+        let (period, at, none) = (self.tails.len() - 1, self.at, f64::NEG_INFINITY);
+        let first = if period <= DOUBLED_MAX { period } else { STRETCH };
+        let part = (&xs[..first], &mut line[..first]);
+        (self.at, self.head) = slide(&mut self.tails, (at, self.head), part, none, larger, highest_tails);
+        if period > DOUBLED_MAX {
+            return true;
+        }
+        let highest = &mut line[period..];
+        doubled(xs, period, larger, |length, joined| {
+            if 2 * length > period {
+                // Two that overlap make the window.
+                let pairs = joined[period..].iter().zip(&joined[length..]);
+                highest
+                    .iter_mut()
+                    .zip(pairs)
+                    .for_each(|(most, (newer, older))| *most = larger(*newer, *older));
+            }
+        });
+        (self.at, self.head) = left_behind(&mut self.tails, at, xs, none, larger, highest_tails);
+        true
     }
 }
 
@@ -222,6 +403,13 @@ impl Series for Lowest {
     #[inline(always)]
     fn take(&mut self, x: f64) {
         self.negated.take(-x);
+    }
+
+    #[inline(always)]
+    fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
+        let is_swept = self.negated.sweep(&each(|i| -xs[i]), line);
+        line.iter_mut().for_each(|x| *x = -*x);
+        is_swept
     }
 }
 
@@ -320,6 +508,23 @@ impl Total {
     #[inline(always)]
     pub fn take(&mut self, x: f64) {
         (self.sum, self.lost) = self.added(x);
+    }
+
+    /// Adds a stretch; `line` becomes the totals. Sixteen at a time are added up by themselves: what rounding takes
+    /// from so few is nothing beside the total.
+    #[inline(always)]
+    pub(crate) fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) {
+        for (xs, totals) in xs.as_chunks::<16>().0.iter().zip(line.as_chunks_mut::<16>().0) {
+            let mut part = 0.0;
+            for (x, total) in xs.iter().zip(&mut *totals) {
+                part += x;
+                *total = part;
+            }
+            for total in totals {
+                *total = self.sum + (*total + self.lost);
+            }
+            self.take(part);
+        }
     }
 
     #[inline(always)]

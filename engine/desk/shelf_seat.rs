@@ -66,7 +66,7 @@ impl Seat for ShelfSeat {
                     let letter = match role {
                         Role::Incumbent => Letter::Model(model),
                         Role::Predecessor | Role::Shadow => Letter::Shelf(ShelfLetter::Shadow(model)),
-                        Role::Waiting | Role::Idle => Letter::Shelf(ShelfLetter::Dismiss(model)),
+                        Role::Waiting | Role::Idle | Role::Away => Letter::Shelf(ShelfLetter::Dismiss(model)),
                     };
                     let everyone = self.symbols.iter().map(|symbol| Address::Underlying(*symbol));
                     out.extend(everyone.map(|to| (to, letter.clone())));

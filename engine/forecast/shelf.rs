@@ -5,10 +5,14 @@
 //! another name, it shadows the incumbent: both answer at the same closes, and their [`Scored`] predictions are
 //! compared ([`duel`]). Better with [`evidence`]: promoted, and the incumbent goes on as its predecessor, watched and
 //! ready to come back. Seats are told by [`Said::Seat`], the record by [`Said::Note`].
+//!
+//! Who is not there cannot speak, and loses nothing by it: another stands in for an incumbent whose bundle is away
+//! ([`place::Away`]), a predecessor stays one, a shadow keeps what was found so far.
 
 pub mod duel;
 pub mod evidence;
 pub mod notes;
+mod place;
 pub mod settings;
 #[cfg(test)]
 mod tests;
@@ -19,7 +23,8 @@ use crate::notes::ModelNote;
 use duel::{Duel, Fall, Verdict, Watch};
 use market::quote::Timeframe;
 use market::time::{DAY, MINUTE};
-use market::{Label, Symbol, Timestamp};
+use market::{Label, Timestamp};
+use place::{Away, Place};
 use notes::{BundleNote, Figures, Role, ShelfCommand, ShelfNote, Step};
 use settings::Settings;
 use std::collections::BTreeMap;
@@ -65,20 +70,6 @@ impl Entry {
     }
 }
 
-/// A timeframe's place.
-#[derive(Clone, Debug, Default)]
-struct Place {
-    incumbent: Option<Id>,
-    predecessor: Option<Id>,
-    is_pinned: bool,
-    /// How the incumbent fares; it has a horizon only when there is one.
-    watch: Option<Watch>,
-    /// True once its fall was told.
-    has_fallen: bool,
-    /// Losses at a moment that wait for others of the same.
-    pairs: BTreeMap<(Timestamp, Symbol), Vec<(Id, f64)>>,
-}
-
 /// What is known of a model, for listings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -88,6 +79,8 @@ pub struct Row {
     pub role: Role,
     /// True when the operator keeps it in place.
     pub is_pinned: bool,
+    /// True when its bundle was seen in this run.
+    pub is_here: bool,
     /// Predictions with an outcome.
     pub scored: u32,
     /// Mean squared error over the classes; 0 when nothing is scored.
@@ -132,7 +125,8 @@ impl Shelf {
         Row {
             bundle: entry.note,
             role: entry.role,
-            is_pinned: place.is_pinned && entry.role == Role::Incumbent,
+            is_pinned: place.pinned == Some(id_of(&entry.note.model)),
+            is_here: entry.is_here,
             scored: entry.scored,
             brier: mean(entry.brier),
             log_loss: mean(entry.log_loss),
@@ -157,7 +151,7 @@ impl Shelf {
             let was_here = std::mem::replace(&mut entry.is_here, true);
             entry.note = *bundle;
             if self.is_open && !was_here {
-                self.settle(now, bundle.model.timeframe, out);
+                self.come_back(now, bundle.model.timeframe, out);
             }
             return;
         }
@@ -186,6 +180,7 @@ impl Shelf {
             for id in absent {
                 self.leave(now, id, out);
             }
+            self.take_back(now, timeframe, out);
             self.say_seats(timeframe, out);
         }
         let mut newcomers = std::mem::take(&mut self.newcomers);
@@ -249,7 +244,7 @@ impl Shelf {
                     }
                 }
             }
-            ShelfCommand::Rollback(timeframe) => match self.place(timeframe).predecessor {
+            ShelfCommand::Rollback(timeframe) => match self.predecessor(timeframe) {
                 Some(_) => self.roll_back(now, timeframe, Step::RolledBackByHand, Figures::default(), out),
                 None => self.answer(now, timeframe, Step::NoPredecessor, out),
             },
@@ -258,14 +253,22 @@ impl Shelf {
         }
     }
 
+    /// Pins whoever speaks. Who stands in is then nobody's stand-in any more.
     fn pin(&mut self, now: Timestamp, timeframe: Timeframe, is_pinned: bool, out: &mut Vec<Said>) {
         let place = &mut self.places[timeframe.index()];
-        let step = match (place.is_pinned == is_pinned, is_pinned) {
+        if is_pinned && place.incumbent.is_none() {
+            return self.answer(now, timeframe, Step::Nobody, out);
+        }
+        let wanted = place.incumbent.filter(|_| is_pinned);
+        let step = match (place.pinned == wanted, is_pinned) {
             (true, _) => Step::Already,
             (false, true) => Step::Pinned,
             (false, false) => Step::Unpinned,
         };
-        place.is_pinned = is_pinned;
+        place.pinned = wanted;
+        if step == Step::Pinned {
+            self.give_up_the_right(timeframe);
+        }
         self.answer(now, timeframe, step, out);
     }
 
@@ -299,16 +302,20 @@ impl Shelf {
     fn welcome(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
         let Some(entry) = self.entries.get(&id) else { return };
         let model = entry.note.model;
-        let incumbent = self.place(model.timeframe).incumbent.and_then(|i| self.entries.get(&i));
-        let Some(incumbent) = incumbent.map(|e| e.note.model) else {
+        let Some(incumbent) = self.place(model.timeframe).incumbent else {
             return self.seat(now, id, Step::Seated, Figures::default(), None, out);
         };
-        let is_candidate =
-            model.name != incumbent.name || is_newer(model.version.as_str(), incumbent.version.as_str());
-        if is_candidate {
+        if self.is_candidate(id, incumbent) {
             self.set_role(id, Role::Waiting);
             self.settle(now, model.timeframe, out);
         }
+    }
+
+    /// Newer, or of another name: worth a trial beside the other.
+    fn is_candidate(&self, id: Id, beside: Id) -> bool {
+        let model = |id: Id| self.entries.get(&id).map(|entry| entry.note.model);
+        let (Some(model), Some(other)) = (model(id), model(beside)) else { return false };
+        model.name != other.name || is_newer(model.version.as_str(), other.version.as_str())
     }
 
     /// Fills the incumbent's place when it is empty, and the shadows' places in the order of versions.
@@ -328,7 +335,9 @@ impl Shelf {
         for id in waiting.into_iter().take(self.settings.shadows_max.saturating_sub(seated)) {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.role = Role::Shadow;
-            entry.duel = Some(Duel::new(entry.horizon()));
+            let horizon = entry.horizon();
+            // One that was away goes on where it was.
+            entry.duel.get_or_insert_with(|| Duel::new(horizon));
             let model = entry.note.model;
             out.push(Said::Seat(model, Role::Shadow));
             note(now, model, Step::Shadowed, Figures::default(), out);
@@ -343,6 +352,15 @@ impl Shelf {
                 }
             }
         }
+    }
+
+    /// The predecessor, when it could speak.
+    fn predecessor(&self, timeframe: Timeframe) -> Option<Id> {
+        self.place(timeframe).predecessor.filter(|id| self.is_here(*id))
+    }
+
+    fn is_here(&self, id: Id) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.is_here)
     }
 
     fn set_role(&mut self, id: Id, role: Role) {
@@ -373,6 +391,12 @@ impl Shelf {
         let retired = std::mem::replace(&mut place.predecessor, before).filter(|r| *r != id);
         out.push(Said::Seat(model, Role::Incumbent));
         note(now, model, step, figures, out);
+        if step.is_change() {
+            // Whoever was away has been replaced for good, and so has its pin.
+            self.give_up_the_right(timeframe);
+            let place = &mut self.places[timeframe.index()];
+            place.pinned = place.pinned.map(|_| id);
+        }
         if let Some(before) = before {
             self.set_role(before, Role::Predecessor);
             self.say_seat(before, Role::Predecessor, out);
@@ -380,8 +404,12 @@ impl Shelf {
         if let Some(retired) = retired.filter(|r| Some(*r) != before) {
             self.retire(now, retired, Step::Retired, Figures::default(), out);
         }
-        // Shadows are compared with whoever speaks: a new incumbent is a new duel.
-        for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
+        self.begin_duels(timeframe);
+    }
+
+    /// Shadows are compared with whoever speaks: another incumbent is another duel.
+    fn begin_duels(&mut self, timeframe: Timeframe) {
+        for shadow in self.of(timeframe, |e| e.duel.is_some()) {
             if let Some(entry) = self.entries.get_mut(&shadow) {
                 entry.duel = Some(Duel::new(entry.horizon()));
             }
@@ -422,38 +450,93 @@ impl Shelf {
         figures: Figures,
         out: &mut Vec<Said>,
     ) {
+        let Some(before) = self.predecessor(timeframe) else { return };
         let place = &mut self.places[timeframe.index()];
-        let (Some(fallen), Some(before)) = (place.incumbent, place.predecessor.take()) else { return };
-        place.incumbent = None;
+        let Some(fallen) = place.incumbent.take() else { return };
+        place.predecessor = None;
+        place.pinned = place.pinned.map(|_| before);
         self.seat(now, before, Step::Restored, Figures::default(), None, out);
         self.retire(now, fallen, step, figures, out);
         self.settle(now, timeframe, out);
     }
 
-    /// A model that cannot be asked any more leaves its place.
+    // ---- who is away ----
+
+    /// A model that cannot be asked any more. What it was is kept for when it comes back.
     fn leave(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.is_here = false;
         let (model, role) = (entry.note.model, entry.role);
         match role {
-            Role::Idle => {}
-            Role::Incumbent => self.lose_incumbent(now, model, out),
-            Role::Predecessor => {
-                self.places[model.timeframe.index()].predecessor = None;
-                self.retire(now, id, Step::Gone, Figures::default(), out);
-            }
-            Role::Shadow | Role::Waiting => self.retire(now, id, Step::Gone, Figures::default(), out),
+            Role::Idle | Role::Waiting | Role::Away => return,
+            Role::Shadow => entry.role = Role::Waiting,
+            Role::Predecessor => {}
+            Role::Incumbent => entry.role = Role::Away,
+        }
+        self.say_seat(id, Role::Idle, out);
+        note(now, model, Step::Gone, Figures::default(), out);
+        if role == Role::Incumbent {
+            self.stand_in(now, model, out);
         }
     }
 
-    /// The incumbent's bundle is gone: the predecessor follows it, or whoever else is there, or nobody.
-    fn lose_incumbent(&mut self, now: Timestamp, model: ModelNote, out: &mut Vec<Said>) {
-        let place = &mut self.places[model.timeframe.index()];
-        place.incumbent = None;
-        let next = place.predecessor.take();
-        self.retire(now, id_of(&model), Step::Gone, Figures::default(), out);
-        if let Some(next) = next.filter(|n| self.entries.get(n).is_some_and(|e| e.is_here)) {
+    /// The incumbent's bundle is away: the predecessor stands in for it, or whoever else is there, or nobody. One
+    /// that stood in itself has nothing to come back to.
+    fn stand_in(&mut self, now: Timestamp, model: ModelNote, out: &mut Vec<Said>) {
+        let (id, timeframe) = (id_of(&model), model.timeframe);
+        let next = self.predecessor(timeframe);
+        let place = &mut self.places[timeframe.index()];
+        let (watch, predecessor) = (place.watch.take(), place.predecessor.take());
+        (place.incumbent, place.has_fallen) = (None, false);
+        if place.away.is_some() {
+            self.set_role(id, Role::Waiting);
+        } else {
+            place.away = Some(Away { id, predecessor, watch });
+        }
+        if let Some(next) = next {
             self.seat(now, next, Step::Restored, Figures::default(), None, out);
+        }
+    }
+
+    /// A bundle that was away is back: it takes what was its own.
+    fn come_back(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
+        self.take_back(now, timeframe, out);
+        self.say_seats(timeframe, out);
+        self.settle(now, timeframe, out);
+    }
+
+    /// The incumbent that was away speaks again, with what was known of it; who stood in for it is again what it was.
+    fn take_back(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
+        let is_back = |away: &mut Away| self.entries.get(&away.id).is_some_and(|entry| entry.is_here);
+        let place = &mut self.places[timeframe.index()];
+        let Some(away) = place.away.take_if(is_back) else { return };
+        let stood_in = place.incumbent.replace(away.id);
+        (place.predecessor, place.watch, place.has_fallen) = (away.predecessor, away.watch, false);
+        self.set_role(away.id, Role::Incumbent);
+        let model = self.entries.get(&away.id).map(|entry| entry.note.model);
+        if let Some(stood_in) = stood_in {
+            let is_predecessor = away.predecessor == Some(stood_in);
+            self.set_role(stood_in, if is_predecessor { Role::Predecessor } else { Role::Idle });
+            if !is_predecessor && self.is_candidate(stood_in, away.id) {
+                self.set_role(stood_in, Role::Waiting);
+            }
+            self.say_seat(stood_in, Role::Idle, out);
+        }
+        self.begin_duels(timeframe);
+        if let Some(model) = model {
+            note(now, model, Step::Returned, Figures::default(), out);
+        }
+    }
+
+    /// Another has taken the place for good: who was away is a candidate like any other when it comes back.
+    fn give_up_the_right(&mut self, timeframe: Timeframe) {
+        let Some(away) = self.places[timeframe.index()].away.take() else { return };
+        for id in std::iter::once(away.id).chain(away.predecessor) {
+            let has_none = |entry: &Entry| matches!(entry.role, Role::Away | Role::Predecessor);
+            let is_seated = self.place(timeframe).predecessor == Some(id);
+            if !is_seated && self.entries.get(&id).is_some_and(has_none) {
+                self.set_role(id, Role::Waiting);
+            }
         }
     }
 
@@ -511,7 +594,7 @@ impl Shelf {
     /// Looks that are due: at each shadow, and at the incumbent.
     fn judge(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
         let place = self.place(timeframe);
-        let Some(incumbent) = place.incumbent.filter(|_| !place.is_pinned) else { return };
+        let Some(incumbent) = place.incumbent.filter(|_| place.pinned.is_none()) else { return };
         for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
             let settings = self.settings;
             let duel = self.entries.get_mut(&shadow).and_then(|e| e.duel.as_mut());
@@ -529,8 +612,8 @@ impl Shelf {
     }
 
     fn watch(&mut self, now: Timestamp, timeframe: Timeframe, incumbent: Id, out: &mut Vec<Said>) {
-        let (settings, place) = (self.settings, &mut self.places[timeframe.index()]);
-        let predecessor = place.predecessor;
+        let (settings, predecessor) = (self.settings, self.predecessor(timeframe));
+        let place = &mut self.places[timeframe.index()];
         let Some(watch) = &mut place.watch else { return };
         let scored_before = place.has_fallen;
         match watch.look(&settings, incumbent.2, predecessor.map(|p| p.2)) {

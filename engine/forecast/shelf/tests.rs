@@ -325,7 +325,7 @@ fn shadows_wait_for_a_place() {
     shadows.iter().for_each(|m| desk.hear(Heard::Bundle(bundle(*m))));
     assert_eq!([2, 3, 4].map(|d| desk.role(d)), [Role::Shadow, Role::Shadow, Role::Waiting]);
     desk.hear(Heard::Gone(shadows[0]));
-    assert_eq!([2, 3, 4].map(|d| desk.role(d)), [Role::Idle, Role::Shadow, Role::Shadow]);
+    assert_eq!([2, 3, 4].map(|d| desk.role(d)), [Role::Waiting, Role::Shadow, Role::Shadow], "in its turn");
 }
 
 #[test]
@@ -370,5 +370,114 @@ fn a_record_brings_the_shelf_back() {
     again.hear(Heard::Run);
     again.hear(Heard::Bundle(bundle(old)));
     again.hear(Heard::Open);
-    assert_eq!((again.role(1), again.role(2)), (Role::Incumbent, Role::Idle));
+    assert_eq!((again.role(1), again.role(2)), (Role::Incumbent, Role::Away));
+}
+
+/// Two models with a history, the second promoted over the first.
+fn settled() -> (Desk, Market, [ModelNote; 2]) {
+    let (old, new) = (model("a", "1", 1), model("a", "2", 2));
+    let mut desk = Desk::with(&[old]);
+    desk.hear(Heard::Bundle(bundle(new)));
+    let mut market = Market::new(11);
+    desk.run(&mut market, &[(old, plain), (new, skilled)], 2_100);
+    assert_eq!((desk.role(2), desk.role(1)), (Role::Incumbent, Role::Predecessor));
+    (desk, market, [old, new])
+}
+
+fn pinned(desk: &Desk) -> Vec<u64> {
+    desk.shelf.rows().iter().filter(|row| row.is_pinned).map(|row| row.bundle.model.digest).collect()
+}
+
+/// A start at which the incumbent was refused by a circumstance, however often: it speaks as soon as it is brought.
+#[test]
+fn an_incumbent_that_was_away_has_its_place_and_its_pin_back() {
+    let (mut desk, _, [old, new]) = settled();
+    let before = desk.shelf.rows();
+    desk.hear(Heard::Command(ShelfCommand::Pin(Timeframe::Min1)));
+    for _ in 0..2 {
+        desk.hear(Heard::Run);
+        desk.hear(Heard::Bundle(bundle(old)));
+        desk.hear(Heard::Open);
+        assert_eq!((desk.role(1), desk.role(2)), (Role::Incumbent, Role::Away));
+        assert_eq!(pinned(&desk), [2], "whom the operator meant");
+        assert_eq!(desk.seats.last(), Some(&(old, Role::Incumbent)));
+    }
+    desk.notes.clear();
+    desk.hear(Heard::Bundle(bundle(new)));
+    assert_eq!(desk.steps(), [("a", "2", Step::Returned)]);
+    assert_eq!(desk.seats[desk.seats.len() - 2..], [(new, Role::Incumbent), (old, Role::Predecessor)]);
+    assert_eq!(pinned(&desk), [2]);
+    desk.hear(Heard::Command(ShelfCommand::Unpin(Timeframe::Min1)));
+    assert_eq!(desk.shelf.rows(), before, "as if nothing had been");
+}
+
+/// What was known of it before still tells whether it falls.
+#[test]
+fn one_that_was_away_is_held_against_its_own_record() {
+    let (mut desk, mut market, [old, new]) = settled();
+    desk.hear(Heard::Gone(new));
+    desk.run(&mut market, &[(old, plain)], 20);
+    desk.hear(Heard::Bundle(bundle(new)));
+    desk.notes.clear();
+    desk.run(&mut market, &[(old, plain), (new, poor)], 1_100);
+    let steps: Vec<_> = desk.notes.iter().map(|n| (n.model.digest, n.step)).collect();
+    assert_eq!(steps, [(1, Step::Restored), (2, Step::RolledBack)]);
+}
+
+#[test]
+fn who_was_promoted_or_pinned_meanwhile_stays() {
+    for pin in [false, true] {
+        let (mut desk, _, [old, new]) = settled();
+        let next = model("b", "1", 3);
+        desk.hear(Heard::Gone(new));
+        desk.hear(Heard::Bundle(bundle(next)));
+        desk.hear(Heard::Command(if pin {
+            ShelfCommand::Pin(Timeframe::Min1)
+        } else {
+            ShelfCommand::Promote { name: next.name, version: next.version }
+        }));
+        let speaks = if pin { old } else { next };
+        desk.hear(Heard::Bundle(bundle(new)));
+        assert_eq!((desk.role(speaks.digest), desk.role(2)), (Role::Incumbent, Role::Shadow), "{pin}");
+    }
+}
+
+/// A newcomer that stands in is a candidate like any other when the incumbent is back, and one of its own name that is
+/// older is not.
+#[test]
+fn who_stood_in_steps_back() {
+    for (version, then) in [("0.9", Role::Idle), ("3", Role::Shadow)] {
+        let (own, other) = (model("a", "2", 2), model("a", version, 3));
+        let mut desk = Desk::with(&[own]);
+        desk.hear(Heard::Run);
+        desk.hear(Heard::Bundle(bundle(other)));
+        desk.hear(Heard::Open);
+        assert_eq!((desk.role(2), desk.role(3)), (Role::Away, Role::Incumbent));
+        desk.hear(Heard::Bundle(bundle(own)));
+        assert_eq!((desk.role(2), desk.role(3)), (Role::Incumbent, then));
+    }
+}
+
+#[test]
+fn a_predecessor_and_a_shadow_that_were_away_are_what_they_were() {
+    let (mut desk, mut market, [old, new]) = settled();
+    let next = model("a", "3", 3);
+    desk.hear(Heard::Bundle(bundle(next)));
+    desk.run(&mut market, &[(old, plain), (new, skilled), (next, alike)], 60);
+    let before = desk.shelf.rows();
+    desk.hear(Heard::Run);
+    desk.hear(Heard::Bundle(bundle(new)));
+    desk.hear(Heard::Open);
+    desk.hear(Heard::Command(ShelfCommand::Rollback(Timeframe::Min1)));
+    assert_eq!(desk.notes.last().map(|note| note.step), Some(Step::NoPredecessor), "it is not there");
+    [old, next].map(|model| desk.hear(Heard::Bundle(bundle(model))));
+    assert_eq!(desk.shelf.rows(), before);
+    assert!(before.iter().any(|row| row.compared > 100));
+}
+
+#[test]
+fn nobody_is_pinned_where_nobody_speaks() {
+    let mut desk = Desk::with(&[]);
+    desk.hear(Heard::Command(ShelfCommand::Pin(Timeframe::Min5)));
+    assert_eq!(desk.notes.last().map(|note| note.step), Some(Step::Nobody));
 }

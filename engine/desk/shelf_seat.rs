@@ -83,6 +83,7 @@ impl Seat for ShelfSeat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forecast::LabelRule;
     use forecast::notes::ModelNote;
     use forecast::shelf::notes::{BundleNote, ShelfCommand, Step};
     use forecast::shelf::settings::Settings;
@@ -94,7 +95,7 @@ mod tests {
         BundleNote {
             model: ModelNote { timeframe: Timeframe::Min5, name, version, digest },
             horizon_bars: 3,
-            rule: None,
+            rule: Some(LabelRule::Horizon { threshold_atr: 0.3 }),
             executor: Label::literal("dense"),
             answer_ns: 1,
             at: Timestamp::MIN,

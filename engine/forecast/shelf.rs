@@ -11,28 +11,24 @@
 
 pub mod duel;
 pub mod evidence;
+mod judging;
 pub mod notes;
 mod place;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use crate::Scored;
-use crate::label::LabelRule;
 use crate::notes::ModelNote;
-use duel::{Duel, Fall, Verdict, Watch};
+use duel::Watch;
 use market::quote::Timeframe;
-use market::time::{DAY, MINUTE};
 use market::{Label, Timestamp};
-use place::{Away, Place};
 use notes::{BundleNote, Figures, Role, ShelfCommand, ShelfNote, Step};
+use place::{Away, Place};
 use settings::Settings;
 use std::collections::BTreeMap;
-
-/// Moments a timeframe waits for the other prediction of a pair.
-const PAIRS_MAX: usize = 1024;
-/// Relative difference of label distances that is rounding, not another rule.
-const SAME_RULE: f64 = 0.01;
+use trial::Trial;
 
 /// What the shelf says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,12 +57,17 @@ struct Entry {
     brier: f64,
     log_loss: f64,
     /// As a shadow: beside the incumbent.
-    duel: Option<Duel>,
+    trial: Option<Trial>,
 }
 
 impl Entry {
     fn horizon(&self) -> u32 {
         self.note.horizon_bars
+    }
+
+    /// What is known of it alone.
+    fn figures(&self) -> Figures {
+        Figures { scored: self.scored, ..Figures::default() }
     }
 }
 
@@ -130,7 +131,7 @@ impl Shelf {
             scored: entry.scored,
             brier: mean(entry.brier),
             log_loss: mean(entry.log_loss),
-            compared: entry.duel.as_ref().map_or(0, Duel::scored),
+            compared: entry.trial.as_ref().map_or(0, |trial| trial.duel.scored()),
         }
     }
 
@@ -162,7 +163,7 @@ impl Shelf {
             scored: 0,
             brier: 0.0,
             log_loss: 0.0,
-            duel: None,
+            trial: None,
         };
         self.entries.insert(id, entry);
         if self.is_open {
@@ -214,14 +215,7 @@ impl Shelf {
         entry.scored += 1;
         entry.brier += scored.brier();
         entry.log_loss += scored.log_loss();
-        let loss = self.settings.measure.loss(scored);
-        self.pair(timeframe, scored, loss);
-        let place = &mut self.places[timeframe.index()];
-        if place.incumbent == Some(id_of(&scored.model))
-            && let Some(watch) = &mut place.watch
-        {
-            watch.push(moment(timeframe, scored.at), loss);
-        }
+        self.take(timeframe, scored);
         self.judge(now, timeframe, out);
     }
 
@@ -305,10 +299,15 @@ impl Shelf {
         let Some(incumbent) = self.place(model.timeframe).incumbent else {
             return self.seat(now, id, Step::Seated, Figures::default(), None, out);
         };
-        if self.is_candidate(id, incumbent) {
-            self.set_role(id, Role::Waiting);
-            self.settle(now, model.timeframe, out);
+        if !self.is_candidate(id, incumbent) {
+            return;
         }
+        if entry.note.rule.is_none() {
+            // Nothing would ever be known of it: there is nothing to ask it for.
+            return note(now, model, Step::NotComparable, Figures::default(), out);
+        }
+        self.set_role(id, Role::Waiting);
+        self.settle(now, model.timeframe, out);
     }
 
     /// Newer, or of another name: worth a trial beside the other.
@@ -337,7 +336,7 @@ impl Shelf {
             entry.role = Role::Shadow;
             let horizon = entry.horizon();
             // One that was away goes on where it was.
-            entry.duel.get_or_insert_with(|| Duel::new(horizon));
+            entry.trial.get_or_insert_with(|| Trial::new(horizon));
             let model = entry.note.model;
             out.push(Said::Seat(model, Role::Shadow));
             note(now, model, Step::Shadowed, Figures::default(), out);
@@ -366,7 +365,7 @@ impl Shelf {
     fn set_role(&mut self, id: Id, role: Role) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.role = role;
-            entry.duel = None;
+            entry.trial = None;
         }
     }
 
@@ -381,7 +380,7 @@ impl Shelf {
         out: &mut Vec<Said>,
     ) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        (entry.role, entry.duel) = (Role::Incumbent, None);
+        (entry.role, entry.trial) = (Role::Incumbent, None);
         let (model, horizon) = (entry.note.model, entry.horizon());
         let timeframe = model.timeframe;
         let place = &mut self.places[timeframe.index()];
@@ -404,14 +403,14 @@ impl Shelf {
         if let Some(retired) = retired.filter(|r| Some(*r) != before) {
             self.retire(now, retired, Step::Retired, Figures::default(), out);
         }
-        self.begin_duels(timeframe);
+        self.begin_trials(timeframe);
     }
 
-    /// Shadows are compared with whoever speaks: another incumbent is another duel.
-    fn begin_duels(&mut self, timeframe: Timeframe) {
-        for shadow in self.of(timeframe, |e| e.duel.is_some()) {
+    /// Shadows are compared with whoever speaks: another incumbent is another trial.
+    fn begin_trials(&mut self, timeframe: Timeframe) {
+        for shadow in self.of(timeframe, |e| e.trial.is_some()) {
             if let Some(entry) = self.entries.get_mut(&shadow) {
-                entry.duel = Some(Duel::new(entry.horizon()));
+                entry.trial = Some(Trial::new(entry.horizon()));
             }
         }
     }
@@ -431,7 +430,7 @@ impl Shelf {
     }
 
     fn promote(&mut self, now: Timestamp, id: Id, step: Step, figures: Figures, out: &mut Vec<Said>) {
-        let baseline = self.entries.get(&id).and_then(|e| e.duel.as_ref()).map(|duel| *duel.own());
+        let baseline = self.entries.get(&id).and_then(|e| e.trial.as_ref()).map(|trial| *trial.duel.own());
         // A record of a few blocks says too little to be held against anybody.
         let baseline = baseline.filter(|own| own.count() >= evidence::BLOCKS_MIN);
         let timeframe = self.entries.get(&id).map(|e| e.note.model.timeframe);
@@ -522,7 +521,7 @@ impl Shelf {
             }
             self.say_seat(stood_in, Role::Idle, out);
         }
-        self.begin_duels(timeframe);
+        self.begin_trials(timeframe);
         if let Some(model) = model {
             note(now, model, Step::Returned, Figures::default(), out);
         }
@@ -539,118 +538,10 @@ impl Shelf {
             }
         }
     }
-
-    // ---- who is better ----
-
-    /// Holds a loss beside those of the same moment.
-    fn pair(&mut self, timeframe: Timeframe, scored: &Scored, loss: f64) {
-        let (id, at) = (id_of(&scored.model), moment(timeframe, scored.at));
-        let is_rival = |e: &Entry| matches!(e.role, Role::Shadow | Role::Predecessor);
-        if !self.entries.values().any(|e| e.note.model.timeframe == timeframe && is_rival(e)) {
-            return;
-        }
-        let place = &mut self.places[timeframe.index()];
-        let there = place.pairs.entry((scored.at, scored.symbol)).or_default();
-        let met: Vec<(Id, f64)> = there.clone();
-        there.push((id, loss));
-        if place.pairs.len() > PAIRS_MAX {
-            place.pairs.pop_first();
-        }
-        for (other, other_loss) in met {
-            self.meet(timeframe, at, (id, loss), (other, other_loss));
-            self.meet(timeframe, at, (other, other_loss), (id, loss));
-        }
-    }
-
-    /// Two losses of one moment: counted where the first belongs to a shadow and the second to the incumbent, or the
-    /// first to the incumbent and the second to its predecessor, and both are judged by one rule.
-    fn meet(&mut self, timeframe: Timeframe, at: i64, one: (Id, f64), other: (Id, f64)) {
-        if !self.are_comparable(one.0, other.0) {
-            return;
-        }
-        let place = &mut self.places[timeframe.index()];
-        if place.incumbent == Some(one.0) && place.predecessor == Some(other.0) {
-            if let Some(watch) = &mut place.watch {
-                watch.push_beside(at, one.1, other.1);
-            }
-        } else if place.incumbent == Some(other.0)
-            && let Some(duel) = self.entries.get_mut(&one.0).and_then(|e| e.duel.as_mut())
-        {
-            duel.push(at, one.1, other.1);
-        }
-    }
-
-    fn are_comparable(&self, one: Id, other: Id) -> bool {
-        let (Some(one), Some(other)) = (self.entries.get(&one), self.entries.get(&other)) else {
-            return false;
-        };
-        let same = match (one.note.rule, other.note.rule) {
-            (Some(a), Some(b)) => is_same_rule(&a, &b),
-            _ => false,
-        };
-        same && one.horizon() == other.horizon()
-    }
-
-    /// Looks that are due: at each shadow, and at the incumbent.
-    fn judge(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
-        let place = self.place(timeframe);
-        let Some(incumbent) = place.incumbent.filter(|_| place.pinned.is_none()) else { return };
-        for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
-            let settings = self.settings;
-            let duel = self.entries.get_mut(&shadow).and_then(|e| e.duel.as_mut());
-            match duel.and_then(|duel| duel.look(&settings, incumbent.2)) {
-                Some(Verdict::Better(figures)) => {
-                    return self.promote(now, shadow, Step::Promoted, figures, out);
-                }
-                Some(Verdict::NotBetter(figures)) => self.retire(now, shadow, Step::NotBetter, figures, out),
-                Some(Verdict::Worse(figures)) => self.retire(now, shadow, Step::Worse, figures, out),
-                None => continue,
-            }
-            self.settle(now, timeframe, out);
-        }
-        self.watch(now, timeframe, incumbent, out);
-    }
-
-    fn watch(&mut self, now: Timestamp, timeframe: Timeframe, incumbent: Id, out: &mut Vec<Said>) {
-        let (settings, predecessor) = (self.settings, self.predecessor(timeframe));
-        let place = &mut self.places[timeframe.index()];
-        let Some(watch) = &mut place.watch else { return };
-        let scored_before = place.has_fallen;
-        match watch.look(&settings, incumbent.2, predecessor.map(|p| p.2)) {
-            Some(Fall::Behind(figures) | Fall::BelowItself(figures, true)) => {
-                self.roll_back(now, timeframe, Step::RolledBack, figures, out);
-            }
-            Some(Fall::BelowItself(figures, false)) => {
-                place.has_fallen = true;
-                if !scored_before && let Some(entry) = self.entries.get(&incumbent) {
-                    note(now, entry.note.model, Step::Fell, figures, out);
-                }
-            }
-            None => {}
-        }
-    }
 }
 
 fn note(at: Timestamp, model: ModelNote, step: Step, figures: Figures, out: &mut Vec<Said>) {
     out.push(Said::Note(ShelfNote { model, step, figures, at }));
-}
-
-/// Which bar of its timeframe a forecast was made at: the symbols' closes come some moments apart.
-fn moment(timeframe: Timeframe, at: Timestamp) -> i64 {
-    let span_ns = timeframe.minutes().map_or(DAY, |minutes| minutes * MINUTE);
-    at.ns().div_euclid(span_ns)
-}
-
-fn is_same_rule(a: &LabelRule, b: &LabelRule) -> bool {
-    let near = |x: f64, y: f64| (x - y).abs() <= SAME_RULE * x.abs().max(y.abs());
-    match (*a, *b) {
-        (LabelRule::Horizon { threshold_atr: x }, LabelRule::Horizon { threshold_atr: y }) => near(x, y),
-        (
-            LabelRule::TripleBarrier { up_atr, down_atr },
-            LabelRule::TripleBarrier { up_atr: up, down_atr: down },
-        ) => near(up_atr, up) && near(down_atr, down),
-        _ => false,
-    }
 }
 
 /// Compares versions part by part, numbers as numbers: `1.10` is newer than `1.9`.

@@ -113,6 +113,10 @@ pub enum Step {
     Returned,
     /// What the operator asked cannot be done: nobody speaks there.
     Nobody,
+    /// It is judged by another rule or horizon than the incumbent, or by none; it is not asked (any more).
+    NotComparable,
+    /// It hardly ever answered where the incumbent did; it is not asked any more.
+    Silent,
 }
 
 /// What a step rests on; zeros where nothing was compared.
@@ -281,6 +285,10 @@ impl Step {
             Self::NoPredecessor => "has nobody before it to go back to",
             Self::Returned => "is back in the folder, and speaks again",
             Self::Nobody => "has nobody who speaks",
+            Self::NotComparable => {
+                "cannot be compared with the incumbent (another label rule or horizon, or none), and is not asked"
+            }
+            Self::Silent => "hardly answered where the incumbent did, and is not asked any more",
         }
     }
 }
@@ -293,6 +301,9 @@ impl std::fmt::Display for ShelfNote {
         }
         write!(f, "({timeframe}) {}", self.step.words())?;
         let Figures { scored, blocks, loss, other, p, against } = self.figures;
+        if against == 0 && scored > 0 {
+            return write!(f, ": {scored} predictions of its own were scored");
+        }
         if against == 0 {
             return Ok(());
         }

@@ -269,16 +269,60 @@ fn a_fall_without_anybody_to_follow_is_told() {
     assert_eq!(desk.role(1), Role::Incumbent);
 }
 
+/// Judged otherwise it is scored, never compared, and makes way after as many predictions as a trial takes.
 #[test]
 fn another_label_is_no_rival() {
-    let (old, new) = (model("a", "1", 1), model("a", "2", 2));
+    let (old, new, next) = (model("a", "1", 1), model("a", "2", 2), model("a", "3", 3));
     let mut desk = Desk::with(&[old]);
-    desk.hear(Heard::Bundle(BundleNote { horizon_bars: 7, ..bundle(new) }));
-    desk.run(&mut Market::new(5), &[(old, plain), (new, skilled)], 2_100);
-    assert_eq!(desk.role(2), Role::Shadow, "scored, and never compared");
+    for rule in [RULE, Some(LabelRule::Horizon { threshold_atr: 0.5 })] {
+        desk.hear(Heard::Bundle(BundleNote { horizon_bars: 7, rule, ..bundle(new) }));
+    }
+    desk.hear(Heard::Bundle(BundleNote { horizon_bars: 7, ..bundle(model("b", "1", 4)) }));
+    desk.hear(Heard::Bundle(bundle(next)));
+    assert_eq!(desk.role(3), Role::Waiting);
+    let mut market = Market::new(5);
+    desk.run(&mut market, &[(old, plain), (new, skilled)], 1_990);
+    assert_eq!((desk.role(2), desk.role(3)), (Role::Shadow, Role::Waiting));
     let rows = desk.shelf.rows();
     let row = rows.iter().find(|row| row.bundle.model.digest == 2).expect("a row");
-    assert!(row.scored > 6_000 && row.compared == 0 && row.brier > 0.5, "{row:?}");
+    assert!(row.scored == 5_970 && row.compared == 0 && row.brier > 0.5, "{row:?}");
+    desk.notes.clear();
+    desk.run(&mut market, &[(old, plain), (new, skilled)], 20);
+    assert_eq!(
+        desk.steps()[..2],
+        [("a", "2", Step::NotComparable), ("a", "3", Step::Shadowed)],
+        "its place is another's"
+    );
+    assert_eq!(desk.notes[0].figures.scored, 5_999, "the incumbent's six thousandth comes first");
+    assert!(
+        desk.notes[0].to_string().contains("another label rule or horizon, or none"),
+        "{}",
+        desk.notes[0]
+    );
+    assert_eq!(desk.role(4), Role::Idle, "one that never answered alike");
+}
+
+#[test]
+fn who_says_no_rule_is_never_tried() {
+    let (old, new) = (model("a", "1", 1), model("a", "2", 2));
+    let mut desk = Desk::with(&[old]);
+    desk.hear(Heard::Bundle(BundleNote { rule: None, ..bundle(new) }));
+    assert_eq!(desk.steps().last(), Some(&("a", "2", Step::NotComparable)));
+    assert_eq!(desk.role(2), Role::Idle);
+}
+
+/// A model that fails, or knows no row it is asked about.
+#[test]
+fn a_shadow_that_hardly_answers_makes_way() {
+    let (old, new, next) = (model("a", "1", 1), model("a", "2", 2), model("a", "3", 3));
+    let mut desk = Desk::with(&[old]);
+    [new, next].iter().for_each(|model| desk.hear(Heard::Bundle(bundle(*model))));
+    let mut market = Market::new(5);
+    desk.run(&mut market, &[(old, plain), (next, alike)], 3_990);
+    assert_eq!(desk.role(2), Role::Shadow);
+    desk.run(&mut market, &[(old, plain)], 20);
+    assert_eq!(desk.steps().last(), Some(&("a", "2", Step::Silent)));
+    assert_eq!(desk.role(2), Role::Idle);
 }
 
 #[test]
@@ -470,7 +514,7 @@ fn a_predecessor_and_a_shadow_that_were_away_are_what_they_were() {
     desk.hear(Heard::Open);
     desk.hear(Heard::Command(ShelfCommand::Rollback(Timeframe::Min1)));
     assert_eq!(desk.notes.last().map(|note| note.step), Some(Step::NoPredecessor), "it is not there");
-    [old, next].map(|model| desk.hear(Heard::Bundle(bundle(model))));
+    [old, next].iter().for_each(|model| desk.hear(Heard::Bundle(bundle(*model))));
     assert_eq!(desk.shelf.rows(), before);
     assert!(before.iter().any(|row| row.compared > 100));
 }

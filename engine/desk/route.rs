@@ -64,8 +64,7 @@ mod tests {
             let model =
                 ModelNote { timeframe: Timeframe::Min1, name: Label::literal("a"), version, digest: 0 };
             let (at, symbol) = (Timestamp::MIN, Symbol::literal("SPY"));
-            let scored =
-                Scored { model, symbol, at, due: at, odds: Odds::EVEN, outcome: Class::Flat };
+            let scored = Scored { model, symbol, at, due: at, odds: Odds::EVEN, outcome: Class::Flat };
             assert_eq!(from_strategy(strategy::Said::Scored(scored)).0, address);
         }
     }

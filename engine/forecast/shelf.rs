@@ -80,8 +80,6 @@ pub struct Row {
     pub role: Role,
     /// True when the operator keeps it in place.
     pub is_pinned: bool,
-    /// True when its bundle was seen in this run.
-    pub is_here: bool,
     /// Predictions with an outcome.
     pub scored: u32,
     /// Mean squared error over the classes; 0 when nothing is scored.
@@ -127,7 +125,6 @@ impl Shelf {
             bundle: entry.note,
             role: entry.role,
             is_pinned: place.pinned == Some(id_of(&entry.note.model)),
-            is_here: entry.is_here,
             scored: entry.scored,
             brier: mean(entry.brier),
             log_loss: mean(entry.log_loss),
@@ -549,6 +546,7 @@ pub fn is_newer(version: &str, than: &str) -> bool {
     version_parts(version) > version_parts(than)
 }
 
-fn version_parts(version: &str) -> Vec<(u64, String)> {
+/// What versions are ordered by: part by part, numbers as numbers.
+pub fn version_parts(version: &str) -> Vec<(u64, String)> {
     version.split(['.', '-']).map(|part| (part.parse().unwrap_or(0), part.to_string())).collect()
 }

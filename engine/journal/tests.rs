@@ -486,7 +486,7 @@ fn a_killed_reader_keeps_nothing_from_being_forgotten() {
     let dir = temp();
     let tight = Settings { map_size_mb: 4, prune_above_percent: Some(50), ..settings() };
     let mut store = Store::open(dir.path(), &tight).expect("opens");
-    let mut kill_one = || {
+    let kill_one = || {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["--exact", "tests::child_reads_until_killed", "--nocapture"])
             .env("WINGSPREAD_JOURNAL_READER", dir.path())

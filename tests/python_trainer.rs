@@ -132,3 +132,42 @@ fn python_labels_as_the_engine_does() {
         }
     }
 }
+
+/// Dates by New York's clocks, summer and winter; weights of what is taught alone; and a network that heeds them.
+#[test]
+fn python_knows_summer_time_and_weighs_what_it_teaches() {
+    let Some(python) = std::env::var_os(PYTHON) else {
+        println!("skipped: set {PYTHON} to a Python with the packages tools/python/train.py names");
+        return;
+    };
+    let program = "import types, train, numpy as np\n\
+        for ns in (1753156800, 1753156799, 1737520200, 1737521999, 1737522000):\n\
+        \x20   print(train.date(ns * 10**9))\n\
+        e = train.Examples.__new__(train.Examples)\n\
+        chance = np.random.default_rng(3)\n\
+        e.x = chance.normal(size=(3000, 4)).astype(np.float32)\n\
+        e.y = np.where(e.x[:, 0] < 0, 0, 2); e.y[::50] = 1\n\
+        e.weight = np.full(3000, 0.2); lies = chance.random(3000) < 0.5\n\
+        e.y[lies] = 2 - e.y[lies]; e.weight[lies] = 1e-4\n\
+        print(round(float(e.weights(np.arange(100)).mean()), 6))\n\
+        model, words = train.mlp(e, np.arange(2500), np.arange(2500, 3000), 7)\n\
+        odds = train.ask(model, np.array([[-1.5, 0, 0, 0], [1.5, 0, 0, 0]], dtype=np.float32))\n\
+        print(odds[0, 0] > 0.8 and odds[1, 2] > 0.8, odds)\n";
+    let done = Command::new(python)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/python"))
+        .args(["-c", program])
+        .output()
+        .expect("the interpreter starts");
+    let said = String::from_utf8_lossy(&done.stdout);
+    if done.status.code() == Some(3) {
+        println!("skipped: {said}");
+        return;
+    }
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let lines: Vec<&str> = said.lines().collect();
+    // Midnight of a summer's day is 04:00 UTC, of a winter's day 05:00.
+    assert_eq!(lines[..5], ["2025-07-22", "2025-07-21", "2025-01-21", "2025-01-21", "2025-01-22"], "{said}");
+    assert_eq!(lines[5], "1.0", "{said}");
+    assert!(lines[6].starts_with("True"), "{said}");
+}

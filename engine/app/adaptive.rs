@@ -115,7 +115,7 @@ impl Adaptive {
             .env_clear()
             .envs([live::vetting::SMALL_RESERVE])
             .args(&self.arguments)
-            .args(["--version", version])
+            .args(["--version", version, "--parent", &std::process::id().to_string()])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -258,8 +258,9 @@ mod tests {
         let settings =
             crate::settings::load(Path::new("config/wingspread.yaml")).expect("the shipped settings");
         let told = arguments(&settings, Path::new("run/journal"));
-        let words =
-            std::iter::once("wingspread".into()).chain(told).chain(["--version", "1"].map(String::from));
+        let words = std::iter::once("wingspread".into())
+            .chain(told)
+            .chain(["--version", "1", "--parent", "7"].map(String::from));
         let cli = crate::cli::Cli::try_parse_from(words).expect("every option is known");
         let Some(crate::cli::Command::Train(train)) = cli.command else { panic!("{cli:?}") };
         assert!(train.background && train.only_skilled);

@@ -1,7 +1,9 @@
 //! What can be typed. Every command teaches: what it does, what it needs, an example.
 
 use clap::{Args, Parser, Subcommand};
+use market::Symbol;
 use market::quote::Timeframe;
+use market::split::Split;
 use std::path::PathBuf;
 
 /// The command line.
@@ -336,6 +338,9 @@ pub struct VetModel {
     /// Most operators.
     #[arg(long)]
     pub nodes_max: usize,
+    /// Number of the process that waits for the answer; without it nobody looks on.
+    #[arg(long)]
+    pub parent: Option<u32>,
     /// Misbehave instead, to see that the bounds hold.
     #[arg(long)]
     pub drill: Option<Drill>,
@@ -468,6 +473,10 @@ pub struct Train {
     /// The symbol, where the data's path does not name it.
     #[arg(long)]
     pub symbol: Option<String>,
+    /// A split that the journal does not know of, such as AAPL=2020-08-31:4/1 (four shares for one); may be given more than
+    /// once.
+    #[arg(long, value_name = "SYMBOL=DATE:NEW/OLD", value_parser = split)]
+    pub split: Vec<(Symbol, Split)>,
     /// Where the bundles go: NAME/VERSION/{model.onnx, manifest.yaml, golden.json}.
     #[arg(long, value_name = "FOLDER", default_value = "models")]
     pub out: PathBuf,
@@ -480,9 +489,10 @@ pub struct Train {
     /// Only this timeframe (1min to 1year); may be given more than once. All ten by default.
     #[arg(long, value_name = "NAME", value_parser = timeframe)]
     pub timeframe: Vec<Timeframe>,
-    /// Who learns. Of both, the one that does better on the folds is written.
-    #[arg(long, value_enum, default_value = "network")]
-    pub learner: LearnerKind,
+    /// Who learns. Of both, the one that does better on the folds is written [default: network for simulated history, both
+    /// otherwise].
+    #[arg(long, value_enum)]
+    pub learner: Option<LearnerKind>,
     /// How classes are decided: by the close at the end of the horizon, or by the barrier touched first.
     #[arg(long, value_enum, default_value = "horizon")]
     pub label: LabelKind,
@@ -495,12 +505,15 @@ pub struct Train {
     /// Most rows a learner is shown at once; beyond it as many are drawn by lot.
     #[arg(long, value_name = "NUMBER", default_value_t = 200_000)]
     pub rows_max: usize,
-    /// Write only models that are better than the base rates beyond doubt.
+    /// Write only models that are better than the base rates out of fold, beyond doubt; the last test decides nothing.
     #[arg(long)]
     pub only_skilled: bool,
     /// Work at the lowest priority and end with whoever started this.
     #[arg(long)]
     pub background: bool,
+    /// Number of the process that started this one; learnt from nothing when it has ended already.
+    #[arg(long, hide = true, requires = "background")]
+    pub parent: Option<u32>,
     /// Most memory to take, in bytes [default: no limit].
     #[arg(long, value_name = "BYTES")]
     pub memory_max: Option<u64>,
@@ -687,6 +700,20 @@ pub struct Venue {
     /// Stop after this much wall time.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub run_for: Option<std::time::Duration>,
+}
+
+/// Reads a split.
+fn split(text: &str) -> Result<(Symbol, Split), String> {
+    let read = || {
+        let (symbol, split) = text.split_once('=')?;
+        let (date, ratio) = split.split_once(':')?;
+        let (new, old) = ratio.split_once('/')?;
+        let split = Split::new(date.parse().ok()?, new.parse().ok()?, old.parse().ok()?)?;
+        Some((symbol.to_uppercase().parse().ok()?, split))
+    };
+    read().ok_or_else(|| {
+        format!("`{text}` is no split: write SYMBOL=DATE:NEW/OLD, such as AAPL=2020-08-31:4/1")
+    })
 }
 
 /// Reads a timeframe's name.

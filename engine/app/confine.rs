@@ -4,8 +4,8 @@
 
 use anyhow::Context;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use std::path::Path;
@@ -26,11 +26,16 @@ pub enum Closed {
     Not,
 }
 
-/// Confines this process to reading `folder`.
+/// Confines this process to reading `folder`, and ends it with the process `parent`.
 ///
 /// # Errors
-/// When a limit cannot be set. Landlock that is missing is no error: the answer says so.
-pub fn confine(folder: &Path, memory_bytes: u64, processor_seconds: u64) -> anyhow::Result<Closed> {
+/// When a limit cannot be set, or the parent has ended. Landlock that is missing is no error: the answer says so.
+pub fn confine(
+    folder: &Path,
+    parent: Option<u32>,
+    memory_bytes: u64,
+    processor_seconds: u64,
+) -> anyhow::Result<Closed> {
     let limits = [
         (Resource::As, memory_bytes),
         (Resource::Cpu, processor_seconds),
@@ -44,12 +49,34 @@ pub fn confine(folder: &Path, memory_bytes: u64, processor_seconds: u64) -> anyh
         let limit = Rlimit { current: Some(most), maximum: Some(beyond) };
         setrlimit(resource, limit).with_context(|| format!("cannot limit {resource:?} to {most}"))?;
     }
-    // A child without a parent serves nobody.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .context("cannot follow the parent")?;
+    die_with(parent)?;
     // A higher priority than wished for is no harm.
     let _ = rustix::process::nice(NICE);
     close_files(folder)
+}
+
+/// Ends this process with its parent: a child without one serves nobody. The parent may have ended before this could be
+/// asked for; whoever names it learns that.
+///
+/// # Errors
+/// When the parent cannot be followed, or has ended already.
+pub fn die_with(parent: Option<u32>) -> anyhow::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .context("cannot follow the parent")?;
+    let now = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    anyhow::ensure!(
+        parent.is_none_or(|parent| parent == now),
+        "the process that started this one has ended (it was {}, now it is {now}); start it again",
+        parent.unwrap_or(0)
+    );
+    Ok(())
+}
+
+/// Whether this kernel can close files to a process at all. Takes nothing from this one.
+pub fn can_close_files() -> bool {
+    let least = AccessFs::from_all(ABI::V1);
+    let strict = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    strict.handle_access(least).and_then(|rules| rules.create()).is_ok()
 }
 
 fn close_files(folder: &Path) -> anyhow::Result<Closed> {
@@ -66,4 +93,20 @@ fn close_files(folder: &Path) -> anyhow::Result<Closed> {
         RulesetStatus::PartiallyEnforced => Closed::Partly,
         RulesetStatus::NotEnforced => Closed::Not,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The test's own parent is there, and its own number is not its parent's.
+    #[test]
+    fn a_child_whose_parent_has_ended_ends_too() {
+        let parent = rustix::process::getppid().expect("a parent").as_raw_nonzero().get().unsigned_abs();
+        // Asked on a thread: the signal follows the thread that started this process, which stays.
+        die_with(Some(parent)).expect("it is there");
+        let ended = die_with(Some(std::process::id())).expect_err("not the parent").to_string();
+        assert!(ended.contains("has ended"), "{ended}");
+        rustix::process::set_parent_process_death_signal(None).expect("as before");
+    }
 }

@@ -110,6 +110,25 @@ mod tests {
         assert_eq!(speaks(&seat), Some(new), "its plan stayed at hand");
     }
 
+    /// A letter may name any model that was offered, however many there are; a bundle that is gone leaves no plan behind.
+    #[test]
+    fn no_plan_is_lost_and_none_is_kept_for_nothing() {
+        let mut seat = seat();
+        let models: Vec<ModelNote> = (1..=300).map(|n| note(&n.to_string(), n)).collect();
+        models.iter().for_each(|model| seat.offer(model, Box::new(Parrot)));
+        hear(&mut seat, Letter::Model(models[0]));
+        assert_eq!(speaks(&seat), Some(models[0]), "the first of three hundred");
+        hear(&mut seat, Letter::Shelf(ShelfLetter::Shadow(models[1])));
+        models.iter().for_each(|model| seat.withdraw(model));
+        assert_eq!(seat.offered(), 0);
+        assert!(seat.core().forecasts().shadows().has(&models[1]), "until it is told otherwise");
+        hear(&mut seat, Letter::Shelf(ShelfLetter::Dismiss(models[1])));
+        hear(&mut seat, Letter::Shelf(ShelfLetter::Dismiss(models[0])));
+        assert_eq!((seat.offered(), speaks(&seat)), (0, None));
+        seat.offer(&models[0], Box::new(Parrot));
+        assert_eq!(seat.offered(), 1, "it was brought again");
+    }
+
     #[test]
     fn an_ensembles_rule_takes_nobodys_place() {
         let (old, rule) = (note("1", 1), note("rule", 2));

@@ -96,6 +96,8 @@ pub struct Engine {
 struct Crew {
     office: std::thread::JoinHandle<()>,
     keeper: std::thread::JoinHandle<()>,
+    /// Ends the keeper's look at a model.
+    no_more_looks: Arc<AtomicBool>,
 }
 
 /// Starts the engine; it trades when this returns.
@@ -147,11 +149,12 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     })
     .context("the trading thread does not start")?;
 
-    let keeper = install_models(settings, &trading, shelf, &clock, &letters, say)?;
+    let keeper = install_models(settings, &trading, shelf, &clock, say)?;
     tell_learnt(&recovered, &trading, &clock).context("the scores of earlier runs cannot be read")?;
     introduce(&trading, &known, &chosen, &clock);
     deliver_first(&trading, undelivered, positions, &clock);
     remind(&trading, operator, &clock);
+    let no_more_looks = keeper.ended();
     let (to_keeper, keeper) = open_keeper(settings, keeper)?;
     let office = open_office(
         settings, &place, &trading, gaps_told, asked, &letters, to_keeper, known, chosen, &clock, past,
@@ -167,7 +170,7 @@ pub fn start(start: Start<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<En
     let _ = trading.switch.send(Switch::Connect);
     let started_in = Duration::from_nanos(live::clock::monotonic_ns() - begun_ns);
     let (opening, run) = (Some(greeting.account), run.run());
-    let (crew, tutor) = (Crew { office, keeper }, Adaptive::new(settings, &folder));
+    let (crew, tutor) = (Crew { office, keeper, no_more_looks }, Adaptive::new(settings, &folder));
     Ok(Engine { room, run, opening, stop, started_in, clock, trading, journal, crew, asks, place, tutor })
 }
 
@@ -219,6 +222,7 @@ impl Engine {
     /// When the journal cannot be closed; what it had taken stays in its ring for the next start.
     pub fn stop(mut self, grace: Duration) -> anyhow::Result<(Room, journal::Counters)> {
         self.room.tell_stopping();
+        self.crew.no_more_looks.store(true, Ordering::Relaxed);
         let begun = live::clock::monotonic_ns();
         let passed = || Duration::from_nanos(live::clock::monotonic_ns() - begun);
         // The seats hear it at once; what they then take back takes the venue a while.
@@ -447,16 +451,23 @@ fn fatal(stop: Arc<AtomicBool>) -> Arc<dyn Fn(&str) + Send + Sync> {
     })
 }
 
-/// The watch over the models folder.
-fn watch(settings: &Settings, say: &mut dyn FnMut(String)) -> Watch {
-    let program = vetting_program();
-    if program.is_none() {
-        say("models are looked at in this process: no `wingspread` program beside this one to do it apart"
-            .into());
-    }
-    let vetting = Vetting { program, bounds: settings.models.bounds() };
+/// The watch over the models folder, with everything a bundle must keep to.
+pub fn watch(settings: &Settings) -> Watch {
+    let vetting = Vetting::new(vetting_program(), settings.models.bounds());
     Watch::new(settings.models.folder.clone(), vetting, settings.models.settle)
         .within_budgets_of(&settings.ensembles_in_use())
+}
+
+/// What does not stand between a model file and this computer.
+fn tell_confinement(watch: &Watch, say: &mut dyn FnMut(String)) {
+    if watch.vetting().program.is_none() {
+        say("models are looked at in this process: no `wingspread` program beside this one to do it apart"
+            .into());
+    } else if !crate::confine::can_close_files() {
+        say("models are looked at by a process that is not confined to their files: this kernel has no Landlock; \
+             bring only models you made"
+            .into());
+    }
 }
 
 /// The program that looks at models in a process of its own: this one, or the one beside a tool.
@@ -478,15 +489,14 @@ fn install_models(
     trading: &Trading,
     mut shelf: ShelfSeat,
     clock: &Clock,
-    letters: &Arc<ArrayQueue<Envelope>>,
     say: &mut dyn FnMut(String),
 ) -> anyhow::Result<Keeper> {
-    let mut keeper = Keeper::new(keeper::Parts {
-        watch: watch(settings, say),
-        addresses: trading.addresses.clone(),
-        clock: clock.clone(),
-        letters: letters.clone(),
-    });
+    let has_place = |role| !matches!(role, Role::Waiting | Role::Idle);
+    let with_place = |row: &forecast::shelf::Row| has_place(row.role).then_some(row.bundle.model);
+    let watch = watch(settings).those_first(shelf.core().rows().iter().filter_map(with_place));
+    tell_confinement(&watch, say);
+    let (addresses, clock) = (trading.addresses.clone(), clock.clone());
+    let mut keeper = Keeper::new(keeper::Parts { watch, addresses, clock: clock.clone() });
     let (looked, now) = (keeper.open(), clock.now());
     for refusal in looked.refused {
         say(format!("model refused: {refusal}"));

@@ -37,8 +37,8 @@ pub trait Seat {
     fn deadline(&self) -> Option<Timestamp>;
 }
 
-/// Plans that may wait in a seat for the letter that names them, or for a letter that wants them back.
-const OFFERED_MAX: usize = 128;
+/// Plans a seat has room for without asking for more. Whoever offers them bounds their number.
+const OFFERED: usize = 128;
 
 /// The seat of one underlying.
 pub struct UnderlyingSeat {
@@ -48,28 +48,52 @@ pub struct UnderlyingSeat {
     /// Plans handed over by the shell, each with its model, taken when the letter that names them is heard. What
     /// is not asked any more comes back here.
     offered: Vec<(ModelNote, Box<dyn Plan>)>,
+    /// Models whose bundle is gone while they are still asked: their plans are not kept.
+    withdrawn: Vec<ModelNote>,
 }
 
 impl UnderlyingSeat {
     /// Puts a core in its seat.
     pub fn new(symbol: Symbol, core: Underlying) -> Self {
-        let offered = Vec::with_capacity(OFFERED_MAX);
-        Self { symbol, core, said: Vec::with_capacity(SAID_MAX), offered }
+        let (offered, withdrawn) = (Vec::with_capacity(OFFERED), Vec::new());
+        Self { symbol, core, said: Vec::with_capacity(SAID_MAX), offered, withdrawn }
     }
 
     /// Leaves a compiled model for the letter that will name it. A plan cannot be written into a letter; the letter names
-    /// it, so that a replay can offer the same one. There is room for so many; the oldest makes way.
+    /// it, so that a replay can offer the same one. None makes way for another: a letter may name any of them.
     pub fn offer(&mut self, note: &ModelNote, plan: Box<dyn Plan>) {
-        self.offered.retain(|(offered, _)| offered != note);
-        if self.offered.len() == OFFERED_MAX {
-            self.offered.remove(0);
+        self.withdrawn.retain(|withdrawn| withdrawn != note);
+        self.keep(note, plan);
+    }
+
+    /// Keeps no plan of a model whose bundle is gone: at once, or as soon as nothing asks it any more.
+    pub fn withdraw(&mut self, note: &ModelNote) {
+        let is_seated = self.core.panel().note(note.timeframe) == Some(note);
+        if is_seated || self.core.forecasts().shadows().has(note) {
+            self.withdrawn.push(*note);
+        } else {
+            self.offered.retain(|(offered, _)| offered != note);
         }
+    }
+
+    /// Keeps a plan at hand, unless it was withdrawn.
+    fn keep(&mut self, note: &ModelNote, plan: Box<dyn Plan>) {
+        if let Some(at) = self.withdrawn.iter().position(|withdrawn| withdrawn == note) {
+            self.withdrawn.remove(at);
+            return;
+        }
+        self.offered.retain(|(offered, _)| offered != note);
         self.offered.push((*note, plan));
+    }
+
+    /// Plans that wait.
+    pub fn offered(&self) -> usize {
+        self.offered.len()
     }
 
     fn take_offered(&mut self, note: &ModelNote) -> Option<Box<dyn Plan>> {
         let at = self.offered.iter().position(|(offered, _)| offered == note)?;
-        Some(self.offered.swap_remove(at).1)
+        Some(self.offered.remove(at).1)
     }
 
     /// A model speaks for its timeframe from now on: one that was asked beside it steps forward, and whoever spoke stays
@@ -83,7 +107,7 @@ impl UnderlyingSeat {
         // An ensemble's rule takes nobody's place.
         let is_rule = papers.is_some_and(|papers| papers.reads == Reads::Members);
         if !is_rule && let Some((before, plan)) = self.core.take_out(note.timeframe) {
-            self.offer(&before, plan);
+            self.keep(&before, plan);
         }
         self.core.install(now, note.timeframe, plan, *note);
     }
@@ -93,14 +117,14 @@ impl UnderlyingSeat {
             ShelfLetter::Shadow(note) if !self.core.forecasts().shadows().has(note) => {
                 let plan = self.take_offered(note);
                 if let Some(plan) = plan.and_then(|plan| self.core.shadow(*note, plan)) {
-                    self.offer(note, plan);
+                    self.keep(note, plan);
                 }
             }
             ShelfLetter::Dismiss(note) => {
                 let is_seated = self.core.panel().note(note.timeframe) == Some(note);
                 let seated = if is_seated { self.core.take_out(note.timeframe) } else { None };
                 if let Some(plan) = self.core.dismiss(note).or(seated.map(|(_, plan)| plan)) {
-                    self.offer(note, plan);
+                    self.keep(note, plan);
                 }
             }
             _ => {}

@@ -66,7 +66,7 @@ impl Seat for ShelfSeat {
                     let letter = match role {
                         Role::Incumbent => Letter::Model(model),
                         Role::Predecessor | Role::Shadow => Letter::Shelf(ShelfLetter::Shadow(model)),
-                        Role::Waiting | Role::Idle => Letter::Shelf(ShelfLetter::Dismiss(model)),
+                        Role::Waiting | Role::Idle | Role::Away => Letter::Shelf(ShelfLetter::Dismiss(model)),
                     };
                     let everyone = self.symbols.iter().map(|symbol| Address::Underlying(*symbol));
                     out.extend(everyone.map(|to| (to, letter.clone())));
@@ -83,6 +83,7 @@ impl Seat for ShelfSeat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forecast::LabelRule;
     use forecast::notes::ModelNote;
     use forecast::shelf::notes::{BundleNote, ShelfCommand, Step};
     use forecast::shelf::settings::Settings;
@@ -94,7 +95,7 @@ mod tests {
         BundleNote {
             model: ModelNote { timeframe: Timeframe::Min5, name, version, digest },
             horizon_bars: 3,
-            rule: None,
+            rule: Some(LabelRule::Horizon { threshold_atr: 0.3 }),
             executor: Label::literal("dense"),
             answer_ns: 1,
             at: Timestamp::MIN,

@@ -18,7 +18,7 @@ pub struct ModelNote {
     pub name: Label,
     /// Its version.
     pub version: Label,
-    /// First 8 bytes of the file's SHA-256.
+    /// First 8 bytes of a SHA-256 over the file and its manifest.
     pub digest: u64,
 }
 

@@ -5,29 +5,30 @@
 //! another name, it shadows the incumbent: both answer at the same closes, and their [`Scored`] predictions are
 //! compared ([`duel`]). Better with [`evidence`]: promoted, and the incumbent goes on as its predecessor, watched and
 //! ready to come back. Seats are told by [`Said::Seat`], the record by [`Said::Note`].
+//!
+//! Who is not there cannot speak, and loses nothing by it: another stands in for an incumbent whose bundle is away
+//! ([`place::Away`]), a predecessor stays one, a shadow keeps what was found so far.
 
 pub mod duel;
 pub mod evidence;
+mod judging;
 pub mod notes;
+mod place;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use crate::Scored;
-use crate::label::LabelRule;
 use crate::notes::ModelNote;
-use duel::{Duel, Fall, Verdict, Watch};
+use duel::Watch;
 use market::quote::Timeframe;
-use market::time::{DAY, MINUTE};
-use market::{Label, Symbol, Timestamp};
+use market::{Label, Timestamp};
 use notes::{BundleNote, Figures, Role, ShelfCommand, ShelfNote, Step};
+use place::{Away, Place};
 use settings::Settings;
 use std::collections::BTreeMap;
-
-/// Moments a timeframe waits for the other prediction of a pair.
-const PAIRS_MAX: usize = 1024;
-/// Relative difference of label distances that is rounding, not another rule.
-const SAME_RULE: f64 = 0.01;
+use trial::Trial;
 
 /// What the shelf says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,27 +57,18 @@ struct Entry {
     brier: f64,
     log_loss: f64,
     /// As a shadow: beside the incumbent.
-    duel: Option<Duel>,
+    trial: Option<Trial>,
 }
 
 impl Entry {
     fn horizon(&self) -> u32 {
         self.note.horizon_bars
     }
-}
 
-/// A timeframe's place.
-#[derive(Clone, Debug, Default)]
-struct Place {
-    incumbent: Option<Id>,
-    predecessor: Option<Id>,
-    is_pinned: bool,
-    /// How the incumbent fares; it has a horizon only when there is one.
-    watch: Option<Watch>,
-    /// True once its fall was told.
-    has_fallen: bool,
-    /// Losses at a moment that wait for others of the same.
-    pairs: BTreeMap<(Timestamp, Symbol), Vec<(Id, f64)>>,
+    /// What is known of it alone.
+    fn figures(&self) -> Figures {
+        Figures { scored: self.scored, ..Figures::default() }
+    }
 }
 
 /// What is known of a model, for listings.
@@ -132,11 +124,11 @@ impl Shelf {
         Row {
             bundle: entry.note,
             role: entry.role,
-            is_pinned: place.is_pinned && entry.role == Role::Incumbent,
+            is_pinned: place.pinned == Some(id_of(&entry.note.model)),
             scored: entry.scored,
             brier: mean(entry.brier),
             log_loss: mean(entry.log_loss),
-            compared: entry.duel.as_ref().map_or(0, Duel::scored),
+            compared: entry.trial.as_ref().map_or(0, |trial| trial.duel.scored()),
         }
     }
 
@@ -157,7 +149,7 @@ impl Shelf {
             let was_here = std::mem::replace(&mut entry.is_here, true);
             entry.note = *bundle;
             if self.is_open && !was_here {
-                self.settle(now, bundle.model.timeframe, out);
+                self.come_back(now, bundle.model.timeframe, out);
             }
             return;
         }
@@ -168,7 +160,7 @@ impl Shelf {
             scored: 0,
             brier: 0.0,
             log_loss: 0.0,
-            duel: None,
+            trial: None,
         };
         self.entries.insert(id, entry);
         if self.is_open {
@@ -186,6 +178,7 @@ impl Shelf {
             for id in absent {
                 self.leave(now, id, out);
             }
+            self.take_back(now, timeframe, out);
             self.say_seats(timeframe, out);
         }
         let mut newcomers = std::mem::take(&mut self.newcomers);
@@ -219,14 +212,7 @@ impl Shelf {
         entry.scored += 1;
         entry.brier += scored.brier();
         entry.log_loss += scored.log_loss();
-        let loss = self.settings.measure.loss(scored);
-        self.pair(timeframe, scored, loss);
-        let place = &mut self.places[timeframe.index()];
-        if place.incumbent == Some(id_of(&scored.model))
-            && let Some(watch) = &mut place.watch
-        {
-            watch.push(moment(timeframe, scored.at), loss);
-        }
+        self.take(timeframe, scored);
         self.judge(now, timeframe, out);
     }
 
@@ -249,7 +235,7 @@ impl Shelf {
                     }
                 }
             }
-            ShelfCommand::Rollback(timeframe) => match self.place(timeframe).predecessor {
+            ShelfCommand::Rollback(timeframe) => match self.predecessor(timeframe) {
                 Some(_) => self.roll_back(now, timeframe, Step::RolledBackByHand, Figures::default(), out),
                 None => self.answer(now, timeframe, Step::NoPredecessor, out),
             },
@@ -258,14 +244,22 @@ impl Shelf {
         }
     }
 
+    /// Pins whoever speaks. Who stands in is then nobody's stand-in any more.
     fn pin(&mut self, now: Timestamp, timeframe: Timeframe, is_pinned: bool, out: &mut Vec<Said>) {
         let place = &mut self.places[timeframe.index()];
-        let step = match (place.is_pinned == is_pinned, is_pinned) {
+        if is_pinned && place.incumbent.is_none() {
+            return self.answer(now, timeframe, Step::Nobody, out);
+        }
+        let wanted = place.incumbent.filter(|_| is_pinned);
+        let step = match (place.pinned == wanted, is_pinned) {
             (true, _) => Step::Already,
             (false, true) => Step::Pinned,
             (false, false) => Step::Unpinned,
         };
-        place.is_pinned = is_pinned;
+        place.pinned = wanted;
+        if step == Step::Pinned {
+            self.give_up_the_right(timeframe);
+        }
         self.answer(now, timeframe, step, out);
     }
 
@@ -299,16 +293,25 @@ impl Shelf {
     fn welcome(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
         let Some(entry) = self.entries.get(&id) else { return };
         let model = entry.note.model;
-        let incumbent = self.place(model.timeframe).incumbent.and_then(|i| self.entries.get(&i));
-        let Some(incumbent) = incumbent.map(|e| e.note.model) else {
+        let Some(incumbent) = self.place(model.timeframe).incumbent else {
             return self.seat(now, id, Step::Seated, Figures::default(), None, out);
         };
-        let is_candidate =
-            model.name != incumbent.name || is_newer(model.version.as_str(), incumbent.version.as_str());
-        if is_candidate {
-            self.set_role(id, Role::Waiting);
-            self.settle(now, model.timeframe, out);
+        if !self.is_candidate(id, incumbent) {
+            return;
         }
+        if entry.note.rule.is_none() {
+            // Nothing would ever be known of it: there is nothing to ask it for.
+            return note(now, model, Step::NotComparable, Figures::default(), out);
+        }
+        self.set_role(id, Role::Waiting);
+        self.settle(now, model.timeframe, out);
+    }
+
+    /// Newer, or of another name: worth a trial beside the other.
+    fn is_candidate(&self, id: Id, beside: Id) -> bool {
+        let model = |id: Id| self.entries.get(&id).map(|entry| entry.note.model);
+        let (Some(model), Some(other)) = (model(id), model(beside)) else { return false };
+        model.name != other.name || is_newer(model.version.as_str(), other.version.as_str())
     }
 
     /// Fills the incumbent's place when it is empty, and the shadows' places in the order of versions.
@@ -328,7 +331,9 @@ impl Shelf {
         for id in waiting.into_iter().take(self.settings.shadows_max.saturating_sub(seated)) {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.role = Role::Shadow;
-            entry.duel = Some(Duel::new(entry.horizon()));
+            let horizon = entry.horizon();
+            // One that was away goes on where it was.
+            entry.trial.get_or_insert_with(|| Trial::new(horizon));
             let model = entry.note.model;
             out.push(Said::Seat(model, Role::Shadow));
             note(now, model, Step::Shadowed, Figures::default(), out);
@@ -345,10 +350,19 @@ impl Shelf {
         }
     }
 
+    /// The predecessor, when it could speak.
+    fn predecessor(&self, timeframe: Timeframe) -> Option<Id> {
+        self.place(timeframe).predecessor.filter(|id| self.is_here(*id))
+    }
+
+    fn is_here(&self, id: Id) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.is_here)
+    }
+
     fn set_role(&mut self, id: Id, role: Role) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.role = role;
-            entry.duel = None;
+            entry.trial = None;
         }
     }
 
@@ -363,7 +377,7 @@ impl Shelf {
         out: &mut Vec<Said>,
     ) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        (entry.role, entry.duel) = (Role::Incumbent, None);
+        (entry.role, entry.trial) = (Role::Incumbent, None);
         let (model, horizon) = (entry.note.model, entry.horizon());
         let timeframe = model.timeframe;
         let place = &mut self.places[timeframe.index()];
@@ -373,6 +387,12 @@ impl Shelf {
         let retired = std::mem::replace(&mut place.predecessor, before).filter(|r| *r != id);
         out.push(Said::Seat(model, Role::Incumbent));
         note(now, model, step, figures, out);
+        if step.is_change() {
+            // Whoever was away has been replaced for good, and so has its pin.
+            self.give_up_the_right(timeframe);
+            let place = &mut self.places[timeframe.index()];
+            place.pinned = place.pinned.map(|_| id);
+        }
         if let Some(before) = before {
             self.set_role(before, Role::Predecessor);
             self.say_seat(before, Role::Predecessor, out);
@@ -380,10 +400,14 @@ impl Shelf {
         if let Some(retired) = retired.filter(|r| Some(*r) != before) {
             self.retire(now, retired, Step::Retired, Figures::default(), out);
         }
-        // Shadows are compared with whoever speaks: a new incumbent is a new duel.
-        for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
+        self.begin_trials(timeframe);
+    }
+
+    /// Shadows are compared with whoever speaks: another incumbent is another trial.
+    fn begin_trials(&mut self, timeframe: Timeframe) {
+        for shadow in self.of(timeframe, |e| e.trial.is_some()) {
             if let Some(entry) = self.entries.get_mut(&shadow) {
-                entry.duel = Some(Duel::new(entry.horizon()));
+                entry.trial = Some(Trial::new(entry.horizon()));
             }
         }
     }
@@ -403,7 +427,7 @@ impl Shelf {
     }
 
     fn promote(&mut self, now: Timestamp, id: Id, step: Step, figures: Figures, out: &mut Vec<Said>) {
-        let baseline = self.entries.get(&id).and_then(|e| e.duel.as_ref()).map(|duel| *duel.own());
+        let baseline = self.entries.get(&id).and_then(|e| e.trial.as_ref()).map(|trial| *trial.duel.own());
         // A record of a few blocks says too little to be held against anybody.
         let baseline = baseline.filter(|own| own.count() >= evidence::BLOCKS_MIN);
         let timeframe = self.entries.get(&id).map(|e| e.note.model.timeframe);
@@ -422,128 +446,93 @@ impl Shelf {
         figures: Figures,
         out: &mut Vec<Said>,
     ) {
+        let Some(before) = self.predecessor(timeframe) else { return };
         let place = &mut self.places[timeframe.index()];
-        let (Some(fallen), Some(before)) = (place.incumbent, place.predecessor.take()) else { return };
-        place.incumbent = None;
+        let Some(fallen) = place.incumbent.take() else { return };
+        place.predecessor = None;
+        place.pinned = place.pinned.map(|_| before);
         self.seat(now, before, Step::Restored, Figures::default(), None, out);
         self.retire(now, fallen, step, figures, out);
         self.settle(now, timeframe, out);
     }
 
-    /// A model that cannot be asked any more leaves its place.
+    // ---- who is away ----
+
+    /// A model that cannot be asked any more. What it was is kept for when it comes back.
     fn leave(&mut self, now: Timestamp, id: Id, out: &mut Vec<Said>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.is_here = false;
         let (model, role) = (entry.note.model, entry.role);
         match role {
-            Role::Idle => {}
-            Role::Incumbent => self.lose_incumbent(now, model, out),
-            Role::Predecessor => {
-                self.places[model.timeframe.index()].predecessor = None;
-                self.retire(now, id, Step::Gone, Figures::default(), out);
-            }
-            Role::Shadow | Role::Waiting => self.retire(now, id, Step::Gone, Figures::default(), out),
+            Role::Idle | Role::Waiting | Role::Away => return,
+            Role::Shadow => entry.role = Role::Waiting,
+            Role::Predecessor => {}
+            Role::Incumbent => entry.role = Role::Away,
+        }
+        self.say_seat(id, Role::Idle, out);
+        note(now, model, Step::Gone, Figures::default(), out);
+        if role == Role::Incumbent {
+            self.stand_in(now, model, out);
         }
     }
 
-    /// The incumbent's bundle is gone: the predecessor follows it, or whoever else is there, or nobody.
-    fn lose_incumbent(&mut self, now: Timestamp, model: ModelNote, out: &mut Vec<Said>) {
-        let place = &mut self.places[model.timeframe.index()];
-        place.incumbent = None;
-        let next = place.predecessor.take();
-        self.retire(now, id_of(&model), Step::Gone, Figures::default(), out);
-        if let Some(next) = next.filter(|n| self.entries.get(n).is_some_and(|e| e.is_here)) {
+    /// The incumbent's bundle is away: the predecessor stands in for it, or whoever else is there, or nobody. One
+    /// that stood in itself has nothing to come back to.
+    fn stand_in(&mut self, now: Timestamp, model: ModelNote, out: &mut Vec<Said>) {
+        let (id, timeframe) = (id_of(&model), model.timeframe);
+        let next = self.predecessor(timeframe);
+        let place = &mut self.places[timeframe.index()];
+        let (watch, predecessor) = (place.watch.take(), place.predecessor.take());
+        (place.incumbent, place.has_fallen) = (None, false);
+        if place.away.is_some() {
+            self.set_role(id, Role::Waiting);
+        } else {
+            place.away = Some(Away { id, predecessor, watch });
+        }
+        if let Some(next) = next {
             self.seat(now, next, Step::Restored, Figures::default(), None, out);
         }
     }
 
-    // ---- who is better ----
+    /// A bundle that was away is back: it takes what was its own.
+    fn come_back(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
+        self.take_back(now, timeframe, out);
+        self.say_seats(timeframe, out);
+        self.settle(now, timeframe, out);
+    }
 
-    /// Holds a loss beside those of the same moment.
-    fn pair(&mut self, timeframe: Timeframe, scored: &Scored, loss: f64) {
-        let (id, at) = (id_of(&scored.model), moment(timeframe, scored.at));
-        let is_rival = |e: &Entry| matches!(e.role, Role::Shadow | Role::Predecessor);
-        if !self.entries.values().any(|e| e.note.model.timeframe == timeframe && is_rival(e)) {
-            return;
-        }
+    /// The incumbent that was away speaks again, with what was known of it; who stood in for it is again what it was.
+    fn take_back(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
+        let is_back = |away: &mut Away| self.entries.get(&away.id).is_some_and(|entry| entry.is_here);
         let place = &mut self.places[timeframe.index()];
-        let there = place.pairs.entry((scored.at, scored.symbol)).or_default();
-        let met: Vec<(Id, f64)> = there.clone();
-        there.push((id, loss));
-        if place.pairs.len() > PAIRS_MAX {
-            place.pairs.pop_first();
+        let Some(away) = place.away.take_if(is_back) else { return };
+        let stood_in = place.incumbent.replace(away.id);
+        (place.predecessor, place.watch, place.has_fallen) = (away.predecessor, away.watch, false);
+        self.set_role(away.id, Role::Incumbent);
+        let model = self.entries.get(&away.id).map(|entry| entry.note.model);
+        if let Some(stood_in) = stood_in {
+            let is_predecessor = away.predecessor == Some(stood_in);
+            self.set_role(stood_in, if is_predecessor { Role::Predecessor } else { Role::Idle });
+            if !is_predecessor && self.is_candidate(stood_in, away.id) {
+                self.set_role(stood_in, Role::Waiting);
+            }
+            self.say_seat(stood_in, Role::Idle, out);
         }
-        for (other, other_loss) in met {
-            self.meet(timeframe, at, (id, loss), (other, other_loss));
-            self.meet(timeframe, at, (other, other_loss), (id, loss));
+        self.begin_trials(timeframe);
+        if let Some(model) = model {
+            note(now, model, Step::Returned, Figures::default(), out);
         }
     }
 
-    /// Two losses of one moment: counted where the first belongs to a shadow and the second to the incumbent, or the
-    /// first to the incumbent and the second to its predecessor, and both are judged by one rule.
-    fn meet(&mut self, timeframe: Timeframe, at: i64, one: (Id, f64), other: (Id, f64)) {
-        if !self.are_comparable(one.0, other.0) {
-            return;
-        }
-        let place = &mut self.places[timeframe.index()];
-        if place.incumbent == Some(one.0) && place.predecessor == Some(other.0) {
-            if let Some(watch) = &mut place.watch {
-                watch.push_beside(at, one.1, other.1);
+    /// Another has taken the place for good: who was away is a candidate like any other when it comes back.
+    fn give_up_the_right(&mut self, timeframe: Timeframe) {
+        let Some(away) = self.places[timeframe.index()].away.take() else { return };
+        for id in std::iter::once(away.id).chain(away.predecessor) {
+            let has_none = |entry: &Entry| matches!(entry.role, Role::Away | Role::Predecessor);
+            let is_seated = self.place(timeframe).predecessor == Some(id);
+            if !is_seated && self.entries.get(&id).is_some_and(has_none) {
+                self.set_role(id, Role::Waiting);
             }
-        } else if place.incumbent == Some(other.0)
-            && let Some(duel) = self.entries.get_mut(&one.0).and_then(|e| e.duel.as_mut())
-        {
-            duel.push(at, one.1, other.1);
-        }
-    }
-
-    fn are_comparable(&self, one: Id, other: Id) -> bool {
-        let (Some(one), Some(other)) = (self.entries.get(&one), self.entries.get(&other)) else {
-            return false;
-        };
-        let same = match (one.note.rule, other.note.rule) {
-            (Some(a), Some(b)) => is_same_rule(&a, &b),
-            _ => false,
-        };
-        same && one.horizon() == other.horizon()
-    }
-
-    /// Looks that are due: at each shadow, and at the incumbent.
-    fn judge(&mut self, now: Timestamp, timeframe: Timeframe, out: &mut Vec<Said>) {
-        let place = self.place(timeframe);
-        let Some(incumbent) = place.incumbent.filter(|_| !place.is_pinned) else { return };
-        for shadow in self.of(timeframe, |e| e.role == Role::Shadow) {
-            let settings = self.settings;
-            let duel = self.entries.get_mut(&shadow).and_then(|e| e.duel.as_mut());
-            match duel.and_then(|duel| duel.look(&settings, incumbent.2)) {
-                Some(Verdict::Better(figures)) => {
-                    return self.promote(now, shadow, Step::Promoted, figures, out);
-                }
-                Some(Verdict::NotBetter(figures)) => self.retire(now, shadow, Step::NotBetter, figures, out),
-                Some(Verdict::Worse(figures)) => self.retire(now, shadow, Step::Worse, figures, out),
-                None => continue,
-            }
-            self.settle(now, timeframe, out);
-        }
-        self.watch(now, timeframe, incumbent, out);
-    }
-
-    fn watch(&mut self, now: Timestamp, timeframe: Timeframe, incumbent: Id, out: &mut Vec<Said>) {
-        let (settings, place) = (self.settings, &mut self.places[timeframe.index()]);
-        let predecessor = place.predecessor;
-        let Some(watch) = &mut place.watch else { return };
-        let scored_before = place.has_fallen;
-        match watch.look(&settings, incumbent.2, predecessor.map(|p| p.2)) {
-            Some(Fall::Behind(figures) | Fall::BelowItself(figures, true)) => {
-                self.roll_back(now, timeframe, Step::RolledBack, figures, out);
-            }
-            Some(Fall::BelowItself(figures, false)) => {
-                place.has_fallen = true;
-                if !scored_before && let Some(entry) = self.entries.get(&incumbent) {
-                    note(now, entry.note.model, Step::Fell, figures, out);
-                }
-            }
-            None => {}
         }
     }
 }
@@ -552,29 +541,12 @@ fn note(at: Timestamp, model: ModelNote, step: Step, figures: Figures, out: &mut
     out.push(Said::Note(ShelfNote { model, step, figures, at }));
 }
 
-/// Which bar of its timeframe a forecast was made at: the symbols' closes come some moments apart.
-fn moment(timeframe: Timeframe, at: Timestamp) -> i64 {
-    let span_ns = timeframe.minutes().map_or(DAY, |minutes| minutes * MINUTE);
-    at.ns().div_euclid(span_ns)
-}
-
-fn is_same_rule(a: &LabelRule, b: &LabelRule) -> bool {
-    let near = |x: f64, y: f64| (x - y).abs() <= SAME_RULE * x.abs().max(y.abs());
-    match (*a, *b) {
-        (LabelRule::Horizon { threshold_atr: x }, LabelRule::Horizon { threshold_atr: y }) => near(x, y),
-        (
-            LabelRule::TripleBarrier { up_atr, down_atr },
-            LabelRule::TripleBarrier { up_atr: up, down_atr: down },
-        ) => near(up_atr, up) && near(down_atr, down),
-        _ => false,
-    }
-}
-
 /// Compares versions part by part, numbers as numbers: `1.10` is newer than `1.9`.
 pub fn is_newer(version: &str, than: &str) -> bool {
     version_parts(version) > version_parts(than)
 }
 
-fn version_parts(version: &str) -> Vec<(u64, String)> {
+/// What versions are ordered by: part by part, numbers as numbers.
+pub fn version_parts(version: &str) -> Vec<(u64, String)> {
     version.split(['.', '-']).map(|part| (part.parse().unwrap_or(0), part.to_string())).collect()
 }

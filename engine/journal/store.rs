@@ -201,6 +201,8 @@ impl Store {
             return Ok(0);
         }
         let fault = tables::fault("forget old market inputs", self.map_bytes);
+        // What a reader that was killed still holds (a trainer, a tool) could not be forgotten.
+        self.env.clear_stale_readers().map_err(&fault)?;
         let mut txn = self.env.write_txn().map_err(&fault)?;
         let (mut doomed, mut pruned_to) = (Vec::new(), self.last_seq);
         let events = self.tables.events;
@@ -232,6 +234,11 @@ fn drawn() -> u64 {
 
 #[cfg(test)]
 impl Store {
+    /// Readers that died and are in the table still; none after this.
+    pub fn stale_readers(&self) -> usize {
+        self.env.clear_stale_readers().expect("the lock file reads")
+    }
+
     /// Sets a number in `meta`, as another version might.
     pub fn set_meta(&mut self, key: &str, value: u64) -> heed::Result<()> {
         let mut txn = self.env.write_txn()?;

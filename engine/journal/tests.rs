@@ -469,6 +469,42 @@ fn old_market_inputs_are_forgotten_and_nothing_else() {
     assert_eq!(recovered.letters(Address::Risk).filter(|l| l.is_ok()).count(), letters_written);
 }
 
+/// Not a test of its own: what the killed child does when the test below starts this program again.
+#[test]
+fn child_reads_until_killed() {
+    let Ok(dir) = std::env::var("WINGSPREAD_JOURNAL_READER") else { return };
+    let env = crate::environment::open_to_read(Path::new(&dir)).expect("opens");
+    let _txn = env.read_txn().expect("reads");
+    println!("\nreading");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_killed_reader_keeps_nothing_from_being_forgotten() {
+    let dir = temp();
+    let tight = Settings { map_size_mb: 4, prune_above_percent: Some(50), ..settings() };
+    let mut store = Store::open(dir.path(), &tight).expect("opens");
+    let kill_one = || {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "tests::child_reads_until_killed", "--nocapture"])
+            .env("WINGSPREAD_JOURNAL_READER", dir.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("child starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        while lines.next().expect("child lives").expect("text") != "reading" {}
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    };
+    kill_one();
+    assert_eq!(store.stale_readers(), 1, "a kill leaves one behind");
+    kill_one();
+    store.prune_step().expect("looks");
+    assert_eq!(store.stale_readers(), 0);
+}
+
 #[test]
 fn power_tells_when_a_record_is_on_the_disk() {
     let dir = temp();

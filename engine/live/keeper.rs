@@ -2,20 +2,22 @@
 //! shelf what is there. What speaks is the shelf's affair. The office and the trading thread never wait for it.
 
 use crate::clock::Clock;
+use crate::control::Tell;
 use crate::floor::Deliver;
 use crate::models::{Bundle, Looked, Refusal, Watch};
 use crate::seat_actor::Install;
 use crate::trading::Addresses;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
-use crossbeam::queue::ArrayQueue;
 use desk::letter::{Address, Envelope, Letter};
+use forecast::notes::ModelNote;
 use forecast::shelf::notes::{RefusedNote, ShelfLetter};
-use market::alert::{AlertNote, Severity};
+use market::alert::Severity;
 use market::order::ReasonText;
 use market::{Label, Symbol};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What the keeper is told.
@@ -36,8 +38,6 @@ pub struct Parts {
     pub addresses: Addresses,
     /// The engine's clock.
     pub clock: Clock,
-    /// Letters for the views.
-    pub letters: Arc<ArrayQueue<Envelope>>,
 }
 
 /// The keeper.
@@ -56,6 +56,11 @@ impl Keeper {
     /// The sound bundles.
     pub fn bundles(&self) -> impl Iterator<Item = &Bundle> {
         self.bundles.values()
+    }
+
+    /// Set when no more looks are wanted, it ends a child at work: an orderly stop waits for no model.
+    pub fn ended(&self) -> Arc<AtomicBool> {
+        self.parts.watch.vetting().ended.clone()
     }
 
     /// Works until every line to it is closed.
@@ -81,10 +86,10 @@ impl Keeper {
         let mut looked = self.parts.watch.look();
         self.take_in(&mut looked);
         for refused in &looked.unfinished {
-            self.alert("model_not_whole", format_args!("{}", refused.reason));
+            self.alert("model_not_whole", refused.reason.clone());
         }
         for refusal in &looked.refused {
-            self.alert("model_refused", format_args!("{refusal}"));
+            self.alert("model_refused", refusal.to_string());
         }
     }
 
@@ -93,6 +98,7 @@ impl Keeper {
         for place in &looked.gone {
             if let Some(bundle) = self.bundles.remove(place) {
                 self.to_shelf(ShelfLetter::Taken(bundle.note));
+                self.withdraw(bundle.note);
             }
         }
         for refusal in &looked.refused {
@@ -135,21 +141,23 @@ impl Keeper {
         self.parts.addresses.shelf.do_send(Deliver { envelope, origin_ns: 0 });
     }
 
-    fn alert(&self, what: &'static str, detail: std::fmt::Arguments<'_>) {
-        let at = self.parts.clock.now();
-        let detail = ReasonText::format(detail);
-        let note = AlertNote { severity: Severity::Warning, what: Label::literal(what), detail, at };
-        let letter = Letter::Alert(note);
-        // A full queue drops what is only shown; the quarantine holds the reason.
-        let _ =
-            self.parts.letters.push(Envelope { from: Address::Record, to: Address::Operator, at, letter });
+    /// On record, like any other.
+    fn alert(&self, what: &'static str, detail: String) {
+        self.parts.addresses.alerts.do_send(Tell { severity: Severity::Warning, what, detail });
+    }
+
+    /// The seats keep no plan of a bundle that is gone.
+    fn withdraw(&self, note: ModelNote) {
+        for seat in &self.parts.addresses.installs {
+            seat.do_send(Install { note, plan: None, is_announced: false });
+        }
     }
 }
 
 /// A plan of its own to each seat. A model that is an ensemble's rule is seated at once, by the ensemble that names it.
 fn offer(bundle: &Bundle, seats: &[actix::Recipient<Install>]) {
     for seat in seats {
-        let (note, plan) = (bundle.note, bundle.compiled.spawn());
+        let (note, plan) = (bundle.note, Some(bundle.compiled.spawn()));
         seat.do_send(Install { note, plan, is_announced: bundle.reads_members() });
     }
 }

@@ -8,7 +8,7 @@ use crate::vetting::Vetting;
 use forecast::notes::ModelNote;
 use forecast::papers::Reads;
 use forecast::shelf::notes::BundleNote;
-use forecast::{Ensemble, Manifest, Papers};
+use forecast::{Ensemble, Manifest, Papers, shelf};
 use market::quote::Timeframe;
 use market::{Label, Timestamp};
 use onnx::{Because, Finding, Refused, Sound};
@@ -94,14 +94,23 @@ pub struct Looked {
 /// Size and time of change of each file: when they stay the same, nothing happened.
 type Fingerprint = [Option<(u64, SystemTime)>; 3];
 
+/// Sound bundles a watch takes: every symbol's seat holds a plan of each, and a place that nobody looks after grows.
+pub const BUNDLES_MAX: usize = 128;
+/// How long what failed by a circumstance waits for its second next try; then twice as long, and so on.
+const AGAIN_FIRST: Duration = Duration::from_secs(5);
+/// Longest wait for another try.
+const AGAIN_MAX: Duration = Duration::from_secs(600);
+
 /// What is known of a place.
 enum Known {
-    Sound,
+    /// It is on the shelf as this model.
+    Sound(ModelNote),
+    /// By its own fault: it is looked at again when it changes.
     Refused,
+    /// By a circumstance: it is looked at again at the next look, and then ever more seldom.
+    Postponed { again_ns: u64, wait: Duration },
     /// Not whole when last looked at, and since when it has not changed.
-    Unfinished {
-        since_ns: u64,
-    },
+    Unfinished { since_ns: u64 },
 }
 
 /// Watches `folder/NAME/VERSION/`.
@@ -113,12 +122,17 @@ pub struct Watch {
     seen: BTreeMap<PathBuf, (Fingerprint, Known)>,
     /// Longest time an answer may take, by timeframe, nanoseconds.
     budgets_ns: [Option<i64>; Timeframe::COUNT],
+    /// Names and versions that have a place: they are looked at before all others.
+    first: BTreeSet<(String, String)>,
+    bundles_max: usize,
 }
 
 impl Watch {
     /// A watch that has seen nothing.
     pub fn new(folder: PathBuf, vetting: Vetting, settle: Duration) -> Self {
-        Self { folder, vetting, settle, seen: BTreeMap::new(), budgets_ns: [None; Timeframe::COUNT] }
+        let (seen, first) = (BTreeMap::new(), BTreeSet::new());
+        let budgets_ns = [None; Timeframe::COUNT];
+        Self { folder, vetting, settle, seen, budgets_ns, first, bundles_max: BUNDLES_MAX }
     }
 
     /// Takes no model whose answers take longer than any of these ensembles allows its timeframe.
@@ -130,6 +144,18 @@ impl Watch {
         self
     }
 
+    /// These models have a place: they are looked at first, and taken however many others there are.
+    #[must_use]
+    pub fn those_first(mut self, models: impl Iterator<Item = ModelNote>) -> Self {
+        self.first = models.map(|model| (model.name.to_string(), model.version.to_string())).collect();
+        self
+    }
+
+    /// Whoever opens the files.
+    pub const fn vetting(&self) -> &Vetting {
+        &self.vetting
+    }
+
     /// Looks for new or changed bundles. One whose files are still being written is left for a later look; when it stays
     /// as it is for the time given, it is refused.
     pub fn look(&mut self) -> Looked {
@@ -137,43 +163,78 @@ impl Watch {
         let there = bundles(&self.folder);
         self.seen.retain(|place, (_, known)| {
             let is_there = there.contains(place);
-            if !is_there && matches!(known, Known::Sound) {
+            if !is_there && matches!(known, Known::Sound(_)) {
                 looked.gone.push(place.clone());
             }
             is_there
         });
-        for place in there {
+        for place in self.in_order(there) {
+            if self.vetting.is_ended() {
+                break;
+            }
             self.look_at(place, &mut looked);
         }
         looked
     }
 
+    /// Those with a place, then the newest versions.
+    fn in_order(&self, places: BTreeSet<PathBuf>) -> Vec<PathBuf> {
+        let ranked = |place: PathBuf| {
+            let (_, version) = named(&place);
+            (!self.has_place(&place), shelf::version_parts(&version), place)
+        };
+        let mut places: Vec<_> = places.into_iter().map(ranked).collect();
+        places.sort_by(|a, b| (a.0, &b.1, &a.2).cmp(&(b.0, &a.1, &b.2)));
+        places.into_iter().map(|(_, _, place)| place).collect()
+    }
+
+    fn has_place(&self, place: &Path) -> bool {
+        self.first.contains(&named(place))
+    }
+
     fn look_at(&mut self, place: PathBuf, looked: &mut Looked) {
         let (print, now_ns) = (fingerprint(&place), monotonic_ns());
-        let before = self.seen.get(&place).filter(|(known, _)| *known == print);
-        let since_ns = match before {
-            Some((_, Known::Sound | Known::Refused)) => return,
-            Some((_, Known::Unfinished { since_ns })) => *since_ns,
-            None => now_ns,
-        };
-        let known = match self.vet(&place) {
+        let unchanged = self.seen.get(&place).filter(|(known, _)| *known == print).map(|(_, known)| known);
+        let (mut since_ns, mut wait) = (now_ns, None);
+        match unchanged {
+            Some(Known::Sound(_) | Known::Refused) => return,
+            Some(Known::Postponed { again_ns, .. }) if now_ns < *again_ns => return,
+            Some(Known::Postponed { wait: waited, .. }) => wait = Some(*waited),
+            Some(Known::Unfinished { since_ns: since }) => since_ns = *since,
+            None => {}
+        }
+        let is_new = unchanged.is_none();
+        let was = self.seen.get(&place).and_then(|(_, known)| known.sound());
+        let found = self.vet_where_room_is(&place);
+        if self.vetting.is_ended() {
+            // Nobody waits for the answer any more, and it may be none.
+            return;
+        }
+        if was.is_some() && found.as_ref().ok().map(|bundle| bundle.note) != was {
+            // What was looked at then is not there any more: one truth a place.
+            looked.gone.push(place.clone());
+        }
+        let known = match found {
             Ok(bundle) => {
-                looked.sound.push(bundle);
-                Known::Sound
+                let note = bundle.note;
+                looked.sound.extend((was != Some(note)).then_some(bundle));
+                Known::Sound(note)
             }
             Err(refused) if refused.because == Because::Unfinished && !self.is_settled(since_ns, now_ns) => {
-                if before.is_none() {
-                    looked.unfinished.push(refused);
-                }
+                looked.unfinished.extend(is_new.then_some(refused));
                 Known::Unfinished { since_ns }
             }
             Err(_) if fingerprint(&place) != print => {
                 // Somebody is at it: what was looked at is not what is there now.
                 Known::Unfinished { since_ns: now_ns }
             }
+            Err(refused) if refused.because == Because::Circumstance => {
+                let refusal = Refusal { place: place.clone(), refused, put_away: None };
+                looked.refused.extend(wait.is_none().then_some(refusal));
+                postponed(monotonic_ns(), wait)
+            }
             Err(refused) => {
-                let move_it = || quarantine::put_away(&self.folder, &place, &refused).ok();
-                let put_away = if refused.because == Because::Circumstance { None } else { move_it() };
+                let put_away = quarantine::put_away(&self.folder, &place, &refused).ok();
                 looked.refused.push(Refusal { place: place.clone(), refused, put_away });
                 Known::Refused
             }
@@ -181,12 +242,35 @@ impl Watch {
         self.seen.insert(place, (print, known));
     }
 
+    /// Looks at a bundle, unless the shelf is full.
+    fn vet_where_room_is(&self, place: &Path) -> Result<Bundle, Refused> {
+        let is_other = |known: &(&PathBuf, &(Fingerprint, Known))| {
+            known.0.as_path() != place && known.1.1.sound().is_some()
+        };
+        if self.has_place(place) || self.seen.iter().filter(is_other).count() < self.bundles_max {
+            return self.vet(place);
+        }
+        Err(Refused {
+            reason: format!(
+                "{}: {} bundles are on the shelf, which is all it holds; take some that are idle out of {}                  (`wingspread models list` says which)",
+                place.display(),
+                self.bundles_max,
+                self.folder.display()
+            ),
+            because: Because::Circumstance,
+        })
+    }
+
     fn is_settled(&self, since_ns: u64, now_ns: u64) -> bool {
         u128::from(now_ns - since_ns) >= self.settle.as_nanos()
     }
 
-    /// The look of the child first; then this process loads the very bytes the child looked at.
-    fn vet(&self, place: &Path) -> Result<Bundle, Refused> {
+    /// One bundle, by every rule of the watch: the look of the child first; then this process loads the very bytes the
+    /// child looked at.
+    ///
+    /// # Errors
+    /// Why it is refused, and whose fault that is.
+    pub fn vet(&self, place: &Path) -> Result<Bundle, Refused> {
         let sound = match self.vetting.look(place) {
             Finding::Sound(sound) => sound,
             Finding::Refused(refused) => return Err(refused),
@@ -215,6 +299,32 @@ impl Watch {
             because: Because::Circumstance,
         })
     }
+}
+
+/// Name and version, as the folders say them.
+fn named(place: &Path) -> (String, String) {
+    let part = |path: Option<&Path>| {
+        path.and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    (part(place.parent()), part(Some(place)))
+}
+
+impl Known {
+    const fn sound(&self) -> Option<ModelNote> {
+        match self {
+            Self::Sound(note) => Some(*note),
+            _ => None,
+        }
+    }
+}
+
+/// At the next look, if it was not tried before; then after [`AGAIN_FIRST`], and ever twice as long.
+fn postponed(now_ns: u64, waited: Option<Duration>) -> Known {
+    let wait = match waited {
+        None => Duration::ZERO,
+        Some(waited) => (2 * waited).clamp(AGAIN_FIRST, AGAIN_MAX),
+    };
+    Known::Postponed { again_ns: now_ns + wait.as_nanos() as u64, wait }
 }
 
 /// A folder whose name begins with a dot is still being written, or put away.
@@ -254,7 +364,7 @@ mod tests {
             memory_bytes: 1 << 30,
             answer_ns_max: u64::MAX,
         };
-        Watch::new(folder.to_path_buf(), Vetting { program: None, bounds }, settle)
+        Watch::new(folder.to_path_buf(), Vetting::new(None, bounds), settle)
     }
 
     #[test]
@@ -303,6 +413,108 @@ mod tests {
         assert!(said.contains("an answer takes") && said.contains("left where it is"), "{said}");
         assert!(place.join("model.onnx").exists());
         assert!(watch.look().refused.is_empty(), "told once");
+    }
+
+    #[test]
+    fn what_failed_by_a_circumstance_is_tried_again_ever_more_seldom() {
+        let models = tempfile::tempdir().expect("a folder");
+        let mut watch = watch(models.path(), Duration::ZERO);
+        watch.vetting.bounds.answer_ns_max = 0;
+        copy(models.path(), &["manifest.yaml", "golden.json", "model.onnx"]);
+        assert_eq!(watch.look().refused.len(), 1);
+        watch.vetting.bounds.answer_ns_max = u64::MAX;
+        assert_eq!(watch.look().sound.len(), 1, "the machine was slow, and is not any more");
+        let mut waited = None;
+        let mut waits = Vec::new();
+        for _ in 0..10 {
+            let Known::Postponed { again_ns, wait } = postponed(7, waited) else { panic!("postponed") };
+            assert_eq!(u128::from(again_ns - 7), wait.as_nanos());
+            waits.push(wait.as_secs());
+            waited = Some(wait);
+        }
+        assert_eq!(waits, [0, 5, 10, 20, 40, 80, 160, 320, 600, 600]);
+    }
+
+    /// A copy of the shipped bundle under another version.
+    fn version(models: &Path, version: &str) -> PathBuf {
+        let place = copy(models, &["manifest.yaml", "golden.json", "model.onnx"]);
+        let there = models.join("sim-1h").join(version);
+        std::fs::rename(place, &there).expect("renamed");
+        say(&there, "version: \"2\"", &format!("version: \"{version}\""));
+        there
+    }
+
+    /// Puts other words into a manifest.
+    fn say(place: &Path, before: &str, now: &str) {
+        let manifest = place.join("manifest.yaml");
+        let text = std::fs::read_to_string(&manifest).expect("a manifest");
+        assert!(text.contains(before), "{text}");
+        std::fs::write(manifest, text.replace(before, now)).expect("written");
+    }
+
+    fn versions(looked: &Looked) -> Vec<&str> {
+        looked.sound.iter().map(|bundle| bundle.note.version.as_str()).collect()
+    }
+
+    #[test]
+    fn more_than_the_shelf_holds_are_refused_by_name_and_never_who_has_a_place() {
+        let models = tempfile::tempdir().expect("a folder");
+        for n in ["3", "4", "10", "11"] {
+            version(models.path(), n);
+        }
+        let first = ModelNote {
+            timeframe: Timeframe::Hour1,
+            name: Label::literal("sim-1h"),
+            version: Label::literal("4"),
+            digest: 0,
+        };
+        let mut watch = watch(models.path(), Duration::ZERO).those_first([first].into_iter());
+        watch.bundles_max = 2;
+        let looked = watch.look();
+        assert_eq!(versions(&looked), ["4", "11"], "who has a place, then the newest");
+        let said: Vec<String> = looked.refused.iter().map(ToString::to_string).collect();
+        assert!(said[0].contains("sim-1h/10: 2 bundles are on the shelf"), "{said:?}");
+        assert!(
+            said[1].contains("sim-1h/3: 2") && said[1].contains("take some that are idle out"),
+            "{said:?}"
+        );
+        std::fs::remove_dir_all(models.path().join("sim-1h/11")).expect("removed");
+        let looked = watch.look();
+        assert_eq!((versions(&looked), looked.gone.len()), (vec!["10"], 1), "there is room");
+        // Taken away and brought back while another took the room.
+        let (place, away) = (models.path().join("sim-1h/4"), models.path().join(".away"));
+        std::fs::rename(&place, &away).expect("renamed");
+        version(models.path(), "12");
+        assert_eq!(versions(&watch.look()), ["12"]);
+        std::fs::rename(&away, &place).expect("renamed");
+        assert_eq!(versions(&watch.look()), ["4"], "who has a place is always taken");
+    }
+
+    #[test]
+    fn a_bundle_changed_in_place_is_gone_before_it_is_there() {
+        let models = tempfile::tempdir().expect("a folder");
+        let mut watch = watch(models.path(), Duration::from_secs(3600));
+        let place = version(models.path(), "5");
+        let before = watch.look().sound.remove(0).note;
+        // Other papers are another model, by whatever name.
+        say(&place, "horizon_bars: ", "horizon_bars: 1");
+        let looked = watch.look();
+        assert_eq!(looked.gone, [place.clone()]);
+        let after = looked.sound[0].note;
+        assert_eq!((after.name, after.version), (before.name, before.version));
+        assert_ne!(after.digest, before.digest);
+        // The same again, only written anew: nothing happened.
+        let manifest = place.join("manifest.yaml");
+        let same = std::fs::read(&manifest).expect("read");
+        std::fs::remove_file(&manifest).expect("removed");
+        std::fs::write(&manifest, same).expect("written");
+        let looked = watch.look();
+        assert!(looked.gone.is_empty() && looked.sound.is_empty());
+        // Half of it: what was there is gone at once, and what comes is looked at when it is whole.
+        std::fs::remove_file(place.join("golden.json")).expect("removed");
+        let looked = watch.look();
+        assert_eq!((looked.gone.len(), looked.unfinished.len()), (1, 1));
+        assert!(watch.look().gone.is_empty(), "told once");
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub struct Tick;
 pub struct Install {
     /// What is announced.
     pub note: forecast::notes::ModelNote,
-    /// The plan, spawned for this seat alone.
-    pub plan: Box<dyn forecast::Plan>,
+    /// The plan, spawned for this seat alone; `None` when its bundle is gone and no plan of it is wanted any more.
+    pub plan: Option<Box<dyn forecast::Plan>>,
     /// True when that letter comes with it: no shelf decides about this model.
     pub is_announced: bool,
 }
@@ -40,11 +40,17 @@ pub struct Install {
 pub trait TakesModels {
     /// Leaves a plan for the letter that announces it.
     fn offer(&mut self, _note: &forecast::notes::ModelNote, _plan: Box<dyn forecast::Plan>) {}
+    /// Keeps no plan of a model, as soon as nothing asks it any more.
+    fn withdraw(&mut self, _note: &forecast::notes::ModelNote) {}
 }
 
 impl TakesModels for desk::seat::UnderlyingSeat {
     fn offer(&mut self, note: &forecast::notes::ModelNote, plan: Box<dyn forecast::Plan>) {
         Self::offer(self, note, plan);
+    }
+
+    fn withdraw(&mut self, note: &forecast::notes::ModelNote) {
+        Self::withdraw(self, note);
     }
 }
 impl TakesModels for desk::seat::RiskSeat {}
@@ -200,7 +206,10 @@ impl<S: Seat + Unpin + TakesModels + 'static> Handler<Install> for SeatActor<S> 
     type Result = ();
     fn handle(&mut self, message: Install, _: &mut Self::Context) {
         let now = self.floor.clock.now().max(self.heard_at);
-        self.seat.offer(&message.note, message.plan);
+        match message.plan {
+            Some(plan) => self.seat.offer(&message.note, plan),
+            None => self.seat.withdraw(&message.note),
+        }
         if !message.is_announced {
             return;
         }

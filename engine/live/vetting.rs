@@ -8,6 +8,8 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The command the child is started with.
@@ -40,9 +42,21 @@ pub struct Vetting {
     pub program: Option<PathBuf>,
     /// What a look may cost.
     pub bounds: Bounds,
+    /// Set by whoever wants no more looks: a child at work is ended.
+    pub ended: Arc<AtomicBool>,
 }
 
 impl Vetting {
+    /// Whoever looks by `program`.
+    pub fn new(program: Option<PathBuf>, bounds: Bounds) -> Self {
+        Self { program, bounds, ended: Arc::default() }
+    }
+
+    /// True once no more looks are wanted: what a look says then says nothing about the bundle.
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// Looks at a bundle. Takes milliseconds, and never longer than the time allowed: not on a thread that trades.
     pub fn look(&self, folder: &Path) -> Finding {
         match &self.program {
@@ -65,6 +79,9 @@ impl Vetting {
     }
 
     fn ask(&self, program: &Path, folder: &Path, drill: Option<&str>) -> Finding {
+        if self.is_ended() {
+            return refused(folder, "nobody looks any more", "start again", Because::Circumstance);
+        }
         let child = match self.command(program, folder, drill).spawn() {
             Ok(child) => child,
             Err(e) => {
@@ -92,6 +109,7 @@ impl Vetting {
             ("--answer-ns-max", *answer_ns_max),
             ("--bytes-max", limits.bytes_max as u64),
             ("--nodes-max", limits.nodes_max as u64),
+            ("--parent", u64::from(std::process::id())),
         ];
         for (name, number) in numbers {
             command.arg(name).arg(number.to_string());
@@ -141,7 +159,7 @@ impl Vetting {
                     return Err(e);
                 }
             }
-            if u128::from(monotonic_ns() - begun_ns) >= self.bounds.time.as_nanos() {
+            if self.is_ended() || u128::from(monotonic_ns() - begun_ns) >= self.bounds.time.as_nanos() {
                 child.kill()?;
                 child.wait()?;
                 return Ok(None);
@@ -203,7 +221,7 @@ mod tests {
         let time = Duration::from_millis(300);
         let limits = onnx::Limits::TABULAR;
         let bounds = Bounds { limits, time, memory_bytes: 1 << 30, answer_ns_max: 1_000_000 };
-        Vetting { program: Some(program.into()), bounds }
+        Vetting::new(Some(program.into()), bounds)
     }
 
     fn reason(finding: Finding) -> String {
@@ -226,5 +244,17 @@ mod tests {
         let sleeper = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/sleeper.sh");
         let said = reason(vetting(sleeper).look(Path::new("/tmp")));
         assert!(said.contains("longer than 300ms"), "{said}");
+    }
+
+    /// The look could take an hour; the test would too.
+    #[test]
+    fn a_child_at_work_ends_when_no_look_is_wanted_any_more() {
+        let sleeper = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/sleeper.sh");
+        let mut vetting = vetting(sleeper);
+        vetting.bounds.time = Duration::from_secs(3600);
+        let ended = vetting.ended.clone();
+        let look = std::thread::spawn(move || vetting.look(Path::new("/tmp")));
+        ended.store(true, Ordering::Relaxed);
+        reason(look.join().expect("an answer"));
     }
 }

@@ -21,7 +21,8 @@ pub struct Loaded {
     pub manifest: Manifest,
     /// Its plans' maker.
     pub compiled: Compiled,
-    /// The first eight bytes of the file's SHA-256, as notes carry it; the manifest has all of it.
+    /// What notes tell it by: the first eight bytes of a SHA-256 over the model and its manifest. The same file with
+    /// other papers is another model.
     pub digest: u64,
 }
 
@@ -147,7 +148,7 @@ pub fn load_dir_for(folder: &Path, schema: &Schema, limits: &Limits) -> Result<L
 }
 
 fn load(folder: &Path, schema: &Schema, limits: &Limits, known: Option<&str>) -> Result<Loaded, LoadFault> {
-    let manifest = read_manifest(folder)?;
+    let (manifest, papers) = read_papers(folder)?;
     check_names(folder, &manifest)?;
     check_schema(folder, &manifest, schema)?;
     let file = folder.join("model.onnx");
@@ -175,15 +176,22 @@ fn load(folder: &Path, schema: &Schema, limits: &Limits, known: Option<&str>) ->
     }
     // From here on its odds are calibrated; the golden ones are what the file itself answers.
     let compiled = compiled.documented(Papers::of(&manifest));
+    let digest = sha256(&[digest, sha256(&papers)].concat());
     let digest = digest[..8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(Loaded { manifest, compiled, digest })
 }
 
 pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest, LoadFault> {
+    read_papers(folder).map(|(manifest, _)| manifest)
+}
+
+/// The manifest, and the bytes it was read from.
+fn read_papers(folder: &Path) -> Result<(Manifest, Vec<u8>), LoadFault> {
     let file = folder.join("manifest.yaml");
     let bytes = read_bounded(&file, forecast::manifest::MANIFEST_BYTES_MAX)?;
     let text = String::from_utf8_lossy(&bytes);
-    Manifest::parse(&text).map_err(|fault| LoadFault::Manifest { file, fault })
+    let manifest = Manifest::parse(&text).map_err(|fault| LoadFault::Manifest { file, fault })?;
+    Ok((manifest, bytes))
 }
 
 /// The folder's own name and its parent's say what is in it, so that a listing does not lie.
@@ -336,8 +344,19 @@ pub(crate) mod tests {
     #[test]
     fn a_right_folder_loads() {
         let (_root, folder) = folder(|_| ());
-        let loaded = load(&folder).expect("right");
-        assert_eq!(format!("{:016x}", loaded.digest), loaded.manifest.sha256[..16]);
+        load(&folder).expect("right");
+    }
+
+    /// The horizon says how a forecast is judged: with another one it is another model, whose scores are its own.
+    #[test]
+    fn the_same_file_with_other_papers_is_another_model() {
+        let other = |f: &Path| edit(f, "manifest.yaml", |t| t.replace("horizon_bars: 5", "horizon_bars: 6"));
+        let [one, same, other] = [folder(|_| ()), folder(|_| ()), folder(other)]
+            .map(|(_root, folder)| load(&folder).expect("right"));
+        assert_eq!(one.digest, same.digest);
+        assert_eq!(one.manifest.sha256, other.manifest.sha256);
+        assert_ne!((one.digest, one.manifest.horizon_bars), (other.digest, other.manifest.horizon_bars));
+        assert_ne!(one.digest, other.digest);
     }
 
     #[test]

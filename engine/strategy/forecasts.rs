@@ -16,6 +16,9 @@ use market::{Label, Symbol, Timestamp};
 /// dozens of bars ahead.
 const WAITING_MAX: usize = 2_048;
 
+/// Scores of earlier runs that may come before their models do: all that ten models learn from, thrice.
+const EARLY_MAX: usize = 3 * Timeframe::COUNT * forecast::skill::WINDOW;
+
 /// An ensemble in session, and what it said last.
 struct Voice {
     council: Council,
@@ -30,6 +33,8 @@ pub struct Forecasts {
     voices: Vec<Voice>,
     outcomes: Outcomes,
     shadows: Shadows,
+    /// Scores of an earlier run for places nobody sits in yet: at a start they come by another way than the models.
+    early: Vec<Scored>,
 }
 
 impl Forecasts {
@@ -46,6 +51,7 @@ impl Forecasts {
             voices: std::iter::once(main).chain(others).map(voice).collect(),
             outcomes: Outcomes::new(WAITING_MAX),
             shadows: Shadows::default(),
+            early: Vec::new(),
         }
     }
 
@@ -80,6 +86,7 @@ impl Forecasts {
             }
             (plan, _) => {
                 self.panel.install(timeframe, plan, note);
+                self.learn_early(timeframe);
                 self.weigh();
             }
         }
@@ -147,8 +154,13 @@ impl Forecasts {
     /// Bars of the past closed while history was taken in: they decide what was predicted before this run.
     pub fn past_closed(&mut self, now: Timestamp, analysis: &Analysis, closed: Closed, out: &mut Vec<Said>) {
         for timeframe in closed.timeframes() {
-            if let Some(bar) = analysis.last_closed(timeframe).copied() {
-                self.judge(now, timeframe, &bar, out);
+            let Some(bar) = analysis.last_closed(timeframe).copied() else { continue };
+            let before = out.len();
+            self.judge(now, timeframe, &bar, out);
+            for said in &out[before..] {
+                if let Said::Scored(scored) = said {
+                    self.hold(scored);
+                }
             }
         }
     }
@@ -162,10 +174,35 @@ impl Forecasts {
 
     /// A scored prediction of an earlier run: what its model had learnt of itself by then.
     pub fn learn_again(&mut self, scored: &Scored) {
-        if scored.symbol == self.symbol {
-            let _ = self.panel.learn(scored);
-            self.weigh();
+        if scored.symbol != self.symbol {
+            return;
         }
+        self.hold(scored);
+        let _ = self.panel.learn(scored);
+        self.weigh();
+    }
+
+    /// Keeps a score for a model that is not in its place yet.
+    fn hold(&mut self, scored: &Scored) {
+        let is_empty = self.panel.note(scored.model.timeframe).is_none();
+        if is_empty && scored.model.version != ENSEMBLE && self.early.len() < EARLY_MAX {
+            self.early.push(*scored);
+        }
+    }
+
+    /// Whoever took an empty place learns what was said of it before; what was said of others is nobody's.
+    fn learn_early(&mut self, timeframe: Timeframe) {
+        if self.panel.note(timeframe).is_none() {
+            return;
+        }
+        let panel = &mut self.panel;
+        self.early.retain(|scored| {
+            let is_its = scored.model.timeframe == timeframe;
+            if is_its {
+                let _ = panel.learn(scored);
+            }
+            !is_its
+        });
     }
 
     /// What stands behind a decision made now, for the record.
@@ -400,6 +437,15 @@ mod tests {
         }
         let (scored, predicted) = (morning.scored(), morning.predicted());
         scored.iter().for_each(|one| again.learn_again(one));
+        // By whichever way they come first: the scores, or the models.
+        let mut late = Forecasts::new(spy(), &ensemble, &[]);
+        scored.iter().for_each(|one| late.learn_again(one));
+        for timeframe in Timeframe::ALL {
+            late.install(timeframe, Some(parrot(None)), note(timeframe));
+        }
+        assert_eq!(late.panel().factors(), again.panel().factors());
+        assert_eq!(late.voices[0].council.weights(), again.voices[0].council.weights());
+        assert!(late.early.is_empty());
         let is_open =
             |p: &&Prediction| !scored.iter().any(|s| (s.model, s.at, s.symbol) == (p.model, p.at, p.symbol));
         predicted.iter().filter(is_open).for_each(|p| again.wait_again(p));

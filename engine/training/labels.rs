@@ -4,7 +4,7 @@
 //! Labels of neighbouring bars are decided by the same later bars: ten examples of one rally are not ten pieces of
 //! evidence. An example's weight is the average uniqueness of the bars that decide it (Lopez de Prado, Advances in
 //! Financial Machine Learning, 2018, chapter 4): the mean over those bars of one over the labels that run through
-//! them, brought to a mean of one over all examples.
+//! them. Whoever fits brings them to a mean of one over what it is taught, and nothing else.
 
 use crate::dataset::{MISSING_MAX, Moment, Moments};
 use forecast::label::{Course, LabelRule};
@@ -26,7 +26,7 @@ pub struct Example {
     pub missing: Missing,
     /// 0 down, 1 flat, 2 up.
     pub class: usize,
-    /// How much it teaches; 1 on average.
+    /// How much it teaches: its average uniqueness, above 0 and at most 1.
     pub weight: f32,
 }
 
@@ -36,11 +36,6 @@ pub fn examples(moments: &Moments, rule: &LabelRule, horizon_bars: u32) -> Vec<E
         moments.iter().flat_map(|series| of_series(series, rule, horizon_bars)).collect();
     // Stable, so that symbols stay in their order within a time.
     found.sort_by_key(|example| example.at);
-    let sum: f64 = found.iter().map(|example| f64::from(example.weight)).sum();
-    let mean = (sum / found.len().max(1) as f64) as f32;
-    if mean > 0.0 {
-        found.iter_mut().for_each(|example| example.weight /= mean);
-    }
     found
 }
 
@@ -178,6 +173,24 @@ pub(crate) mod tests {
             let covered = (0..50).filter(|bar| spans.iter().any(|(from, to)| (from..to).contains(&bar))).count();
             prop_assert!((handed - covered as f64).abs() < 1e-3, "{handed} of {covered}");
             prop_assert!(weights.iter().all(|w| *w > 0.0 && *w <= 1.0));
+        }
+
+        /// How much a label teaches is known as soon as all is decided that runs beside it.
+        #[test]
+        fn a_weight_does_not_know_the_future(
+            steps in proptest::collection::vec(-1.0f64..1.0, 20..60), cut in 10usize..60, horizon in 1u32..6,
+        ) {
+            let closes: Vec<f64> = steps.iter().scan(100.0, |price, step| { *price += step; Some(*price) }).collect();
+            let cut = cut % closes.len();
+            for rule in [HORIZON, BARRIERS] {
+                // What begins after the cut overlaps otherwise than what began before it.
+                let weights = |closes: &[f64]| -> Vec<f32> {
+                    let whole = examples(&vec![walk(closes)], &rule, horizon);
+                    let last = Timestamp::from_seconds(60 * (cut as i64 - 2 * i64::from(horizon)));
+                    whole.iter().filter(|e| e.until < last).map(|e| e.weight).collect()
+                };
+                prop_assert_eq!(weights(&closes[..cut]), weights(&closes));
+            }
         }
 
         /// What happens after a label is decided changes nothing about it.

@@ -139,6 +139,8 @@ pub fn fit(train: &[&Example], stop: &[&Example], params: &Params, bounds: Bound
         train.truncate(bounds.rows_max);
         train.sort_by_key(|example| example.at);
     }
+    let weighed = weighed(&train);
+    let train: Vec<&Example> = weighed.iter().collect();
     let rates = base_rates(train.iter().copied());
     if train.len() < bounds.rows_min.max(1) || stop.is_empty() {
         return Fitted::saying(rates);
@@ -160,6 +162,15 @@ pub fn fit(train: &[&Example], stop: &[&Example], params: &Params, bounds: Bound
             Fitted { body: Body::Trees(boosted.forest), base_rates: rates, rounds, gains }
         }
     }
+}
+
+/// The same examples with weights of one on average: what learners bound by weight then means the same everywhere, and
+/// nothing of how later labels overlap is known.
+fn weighed(train: &[&Example]) -> Vec<Example> {
+    let sum: f64 = train.iter().map(|example| f64::from(example.weight)).sum();
+    let mean = (sum / train.len().max(1) as f64) as f32;
+    let scale = if mean > 0.0 { 1.0 / mean } else { 1.0 };
+    train.iter().map(|example| Example { weight: scale * example.weight, ..**example }).collect()
 }
 
 /// A row that no market made: every value anywhere in the usual range.
@@ -237,6 +248,23 @@ pub(crate) mod tests {
                 }
                 assert_eq!(fit(&train, &stop, &params, BOUNDS, 7), fitted, "the same again");
             }
+        }
+    }
+
+    #[test]
+    fn only_the_ratio_of_weights_counts() {
+        let mut chance = ChaCha8Rng::seed_from_u64(2);
+        let rule = |row: &Row| if row[0] < 0.0 { 0 } else { 2 };
+        let mut examples: Vec<Example> = (0..1_500).map(|i| example(i, &mut chance, rule)).collect();
+        examples.iter_mut().for_each(|e| e.weight = if e.row[1] < 0.0 { 0.5 } else { 1.5 });
+        let lighter: Vec<Example> =
+            examples.iter().map(|e| Example { weight: e.weight / 8.0, ..*e }).collect();
+        for params in [Params::Network(NETWORK), Params::Trees(TREES)] {
+            let of = |examples: &[Example]| {
+                let all: Vec<&Example> = examples.iter().collect();
+                fit(&all[..1_000], &all[1_000..], &params, BOUNDS, 7)
+            };
+            assert_eq!(of(&lighter), of(&examples), "{params}");
         }
     }
 

@@ -7,8 +7,9 @@ use crate::learner::{Bounds, Learner};
 use crate::metrics::{brier, softmax};
 use crate::network::CLASSES;
 use crate::report::TimeframeReport;
+use crate::search::judged;
 use crate::settings::Settings;
-use crate::skill::{Judged, skill};
+use crate::skill::skill;
 use crate::train::{Trained, learn, tests::settings};
 use crate::{boosting, descent};
 use forecast::shelf;
@@ -33,6 +34,13 @@ fn smooth(row: &Row) -> [f64; CLASSES] {
 fn stepped(row: &Row) -> [f64; CLASSES] {
     let above = |at: usize, than: f32| f64::from(u8::from(row[at] > than));
     let up = 1.1 * (above(3, 0.2) - 0.4) * (1.0 - 2.0 * above(14, 0.5)) + 0.8 * (above(20, -0.5) - 0.75);
+    softmax([-up, 0.4, up])
+}
+
+/// A line, a product and a step.
+fn mixed(row: &Row) -> [f64; CLASSES] {
+    let x = |at: usize| f64::from(row[at]);
+    let up = 0.8 * x(3) + 0.6 * x(8) * x(20) + 0.9 * (f64::from(u8::from(row[14] > 0.2)) - 0.4);
     softmax([-up, 0.4, up])
 }
 
@@ -65,9 +73,9 @@ fn told(learners: &[Learner]) -> Settings {
 /// The skill of the truth itself on the last test of a report.
 fn best_possible(examples: &[Example], report: &TimeframeReport, truth: Truth) -> f64 {
     let test = &examples[examples.len() - report.rows[2]..];
-    let base = report.base_rates.map(|p| p as f32);
-    let say = |e: &Example| Judged { at: e.at, odds: truth(&e.row).map(|p| p as f32), base, class: e.class };
-    skill(&test.iter().map(say).collect::<Vec<_>>(), 1).expect("some").value
+    let test: Vec<&Example> = test.iter().collect();
+    let said = judged(&test, report.base_rates, |e| truth(&e.row).map(|p| p as f32));
+    skill(&said, 1).expect("some").value
 }
 
 /// True when the shelf's rule, as shipped, prefers the model to one that says the base rates, on moments neither saw.
@@ -81,9 +89,10 @@ fn is_promoted(trained: &Trained, fresh: &[Example], base_rates: [f64; CLASSES])
     matches!(looks.next(), Some(Verdict::Better(_)))
 }
 
-/// Both learners race on a planted signal; the one it was made for wins, within a tenth of what can be reached.
-fn finds(truth: Truth, wins: Learner) {
-    let examples = examples(40_000, truth, 11);
+/// Whatever is planted, the trainer is told the same: both learners race, and the one that did better on the folds is
+/// taken. It comes within a tenth of what can be reached.
+fn finds(truth: Truth) {
+    let examples = examples(60_000, truth, 11);
     let settings = Settings { trials: 4, ..told(&[Learner::Trees, Learner::Network]) };
     let (report, trained) = learn(Timeframe::Min1, &examples, &settings);
     let best = best_possible(&examples, &report, truth);
@@ -92,18 +101,23 @@ fn finds(truth: Truth, wins: Learner) {
     assert!((0.05..0.3).contains(&best), "planted {best}");
     assert!(report.has_skill(), "{found} of {best:.4}");
     assert!(found.value > 0.9 * best, "{found} of {best:.4}");
-    assert_eq!(report.params.learner(), wins);
     assert!(is_promoted(&trained, &self::examples(10_000, truth, 12), report.base_rates));
 }
 
 #[test]
 fn a_smooth_signal_is_found_within_a_tenth_of_the_best_possible() {
-    finds(smooth, Learner::Network);
+    finds(smooth);
 }
 
 #[test]
 fn a_stepped_signal_is_found_within_a_tenth_of_the_best_possible() {
-    finds(stepped, Learner::Trees);
+    finds(stepped);
+}
+
+/// Neither learner was made for it.
+#[test]
+fn a_mixed_signal_is_found_within_a_tenth_of_the_best_possible() {
+    finds(mixed);
 }
 
 #[test]
@@ -114,7 +128,7 @@ fn on_pure_noise_no_skill_is_claimed_and_the_shelf_promotes_nothing() {
         let examples = examples(3_000, nothing, 1_000 + seed);
         let settings = Settings { seed, trials: 3, ..told(&[Learner::Trees, Learner::Network]) };
         let (report, trained) = learn(Timeframe::Min1, &examples, &settings);
-        if report.has_skill() {
+        if report.is_proven() {
             claimed.push((seed, report.out_of_fold));
         }
         let fresh = self::examples(10_000, nothing, 2_000 + seed);

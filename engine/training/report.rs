@@ -83,12 +83,15 @@ pub struct TestReport {
 }
 
 impl TimeframeReport {
-    /// True when the model is better than the base rates on the folds and on the last test, both beyond doubt.
+    /// True when what the model said out of fold is better than the base rates beyond doubt. This decides what is
+    /// written; the last test decides nothing, or it would be none.
+    pub fn is_proven(&self) -> bool {
+        self.rounds > 0 && self.out_of_fold.as_ref().is_some_and(Skill::is_proven)
+    }
+
+    /// True when the last test bears that out, beyond doubt too.
     pub fn has_skill(&self) -> bool {
-        let proven = |skill: Option<&Skill>| skill.is_some_and(Skill::is_proven);
-        self.rounds > 0
-            && proven(self.out_of_fold.as_ref())
-            && proven(self.test.as_ref().map(|test| &test.skill))
+        self.is_proven() && self.test.as_ref().is_some_and(|test| test.skill.is_proven())
     }
 
     /// Scores on the last test, and of the base rates there.
@@ -127,5 +130,50 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learner::tests::TREES;
+
+    fn skill(low: f64) -> Skill {
+        Skill { value: low + 0.01, interval: Some((low, low + 0.02)) }
+    }
+
+    /// What `--only-skilled` writes is chosen by the folds; a test that chose would be none.
+    #[test]
+    fn the_last_test_decides_nothing_about_what_is_written() {
+        let scores = Scores { count: 200, log_loss: 1.0, brier: 0.6, accuracy: 0.4 };
+        let test = |low: f64| TestReport {
+            tested: (Date::from_days(0), Date::from_days(9)),
+            scores,
+            skill: skill(low),
+            baselines: vec![],
+            reliability: Default::default(),
+            gains: None,
+            permutation: [0.0; FEATURES],
+        };
+        let report = |folds: f64, last: f64| TimeframeReport {
+            timeframe: Timeframe::Min5,
+            horizon_bars: 3,
+            folder: None,
+            params: Params::Trees(TREES),
+            rows: [900, 100, 200],
+            rounds: 5,
+            base_rates: [0.3, 0.4, 0.3],
+            tried: vec![],
+            folds: vec![],
+            out_of_fold: Some(skill(folds)),
+            calibration: "none",
+            test: Some(test(last)),
+        };
+        for (folds, last, is_proven, has_skill) in
+            [(0.01, 0.01, true, true), (0.01, -0.01, true, false), (-0.01, 0.01, false, false)]
+        {
+            let report = report(folds, last);
+            assert_eq!((report.is_proven(), report.has_skill()), (is_proven, has_skill));
+        }
     }
 }

@@ -82,7 +82,7 @@ pub fn judged(
     say: impl Fn(&Example) -> [f32; CLASSES],
 ) -> Vec<Judged> {
     let base = base_rates.map(|rate| rate as f32);
-    of.iter().map(|e| Judged { at: e.at, odds: say(e), base, class: e.class }).collect()
+    of.iter().map(|e| Judged { at: e.at, until: e.until, odds: say(e), base, class: e.class }).collect()
 }
 
 /// Parameters around those given; what bounds the time stays.

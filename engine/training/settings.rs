@@ -1,5 +1,6 @@
 //! What training is told.
 
+use crate::folds::Cuts;
 use crate::learner::{Bounds, Learner, Params};
 use crate::{boosting, descent};
 use forecast::LabelRule;
@@ -52,6 +53,12 @@ impl Settings {
             Learner::Trees => Params::Trees(self.trees),
             Learner::Network => Params::Network(self.network),
         }
+    }
+
+    /// How time is cut for forecasts that look so many bars ahead.
+    pub const fn cuts(&self, horizon_bars: u32) -> Cuts {
+        let Self { folds, test_share, stop_share, .. } = *self;
+        Cuts { folds, test_share, stop_share, embargo_bars: horizon_bars as usize }
     }
 
     /// What is wrong with the settings, if anything: one sentence with the remedy each.

@@ -25,6 +25,8 @@ const SEED: u64 = 0x5eed;
 pub struct Judged {
     /// Of which moment.
     pub at: Timestamp,
+    /// When its class was decided.
+    pub until: Timestamp,
     /// What was said.
     pub odds: [f32; CLASSES],
     /// The base rates that were known then.
@@ -104,7 +106,7 @@ mod tests {
                 let class = chance.random_range(0..3);
                 let noise = chance.random_range(-0.1..0.1);
                 let at = Timestamp::from_seconds(i as i64);
-                let one = Judged { at, odds: say(class, noise), base: [third; 3], class };
+                let one = Judged { at, until: at + 1, odds: say(class, noise), base: [third; 3], class };
                 std::iter::repeat_n(one, symbols)
             })
             .collect()

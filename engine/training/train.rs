@@ -4,7 +4,7 @@ use crate::baselines::{Baseline, baselines};
 use crate::bundle;
 use crate::dataset::{History, replay};
 use crate::explain::{permutation, reliability};
-use crate::folds::{Cuts, Fold, cut};
+use crate::folds::{Fold, cut};
 use crate::labels::{Example, examples};
 use crate::learner::{Fitted, Learner, drawn, fit};
 use crate::metrics::{self, Scores, base_rates};
@@ -78,7 +78,7 @@ pub fn train(histories: &[History], settings: &Settings, out_dir: &Path) -> Resu
         let horizon = settings.horizon_bars[timeframe.index()];
         let examples = examples(&moments[timeframe.index()], &settings.label, horizon);
         let (mut report, trained) = learn(*timeframe, &examples, settings);
-        if report.has_skill() || !settings.only_skilled {
+        if report.is_proven() || !settings.only_skilled {
             report.folder = Some(write(&report, &trained, &examples, covered, settings, out_dir)?);
         }
         Ok(report)
@@ -138,13 +138,7 @@ fn calibrated(calibration: Option<&Calibration>, odds: [f32; CLASSES]) -> [f32; 
 pub fn learn(timeframe: Timeframe, examples: &[Example], settings: &Settings) -> (TimeframeReport, Trained) {
     let horizon_bars = settings.horizon_bars[timeframe.index()];
     let horizon = horizon_bars as usize;
-    let cuts = Cuts {
-        folds: settings.folds,
-        test_share: settings.test_share,
-        stop_share: settings.stop_share,
-        embargo_bars: horizon,
-    };
-    let folds = cut(examples, &cuts);
+    let folds = cut(examples, &settings.cuts(horizon_bars));
     let found: Vec<Found> =
         settings.learners.iter().map(|learner| search(&folds.walk, *learner, settings)).collect();
     let tried = found.iter().flat_map(|found| found.tried.iter().cloned()).collect();
@@ -236,12 +230,24 @@ const ISOTONIC_MIN: usize = 2_000;
 /// Less log loss than this is no reason to bend anything.
 const CALIBRATION_GAIN_MIN: f64 = 1e-4;
 
+/// What was said in the older half of the time and decided before the newer half began, and what was said in that.
+fn halves(said: &[Judged]) -> (Vec<Judged>, &[Judged]) {
+    let mut times: Vec<_> = said.iter().map(|j| j.at).collect();
+    times.dedup();
+    let Some(middle) = times.get(times.len() / 2) else { return (vec![], said) };
+    let (older, newer) = said.split_at(said.partition_point(|j| j.at < *middle));
+    (older.iter().filter(|j| j.until < *middle).copied().collect(), newer)
+}
+
 /// The curve that, fitted to the older half of what was said out of fold, made the newer half better by most; none when
 /// neither did. Then it is fitted to all.
 fn calibration(said: &[Judged]) -> Option<Calibration> {
     const CLASS: [Class; CLASSES] = [Class::Down, Class::Flat, Class::Up];
-    let pairs: Vec<(Odds, Class)> = said.iter().map(|j| (Odds::from_row(j.odds), CLASS[j.class])).collect();
-    let (older, newer) = said.split_at(said.len() / 2);
+    let pairs = |said: &[Judged]| -> Vec<(Odds, Class)> {
+        said.iter().map(|j| (Odds::from_row(j.odds), CLASS[j.class])).collect()
+    };
+    let (older, newer) = halves(said);
+    let older = pairs(&older);
     let loss = |curve: Option<&Calibration>| {
         let bent = newer.iter().map(|j| (calibrated(curve, j.odds), j.class));
         metrics::score(bent).map(|scores| scores.log_loss)
@@ -249,12 +255,12 @@ fn calibration(said: &[Judged]) -> Option<Calibration> {
     let as_it_is = loss(None)?;
     let methods = [(Method::Platt, 0), (Method::Isotonic, ISOTONIC_MIN)];
     let tried = methods.into_iter().filter(|(_, least)| older.len() >= *least).filter_map(|(method, _)| {
-        let curve = Calibration::fit(method, &pairs[..older.len()])?;
+        let curve = Calibration::fit(method, &older)?;
         Some((loss(Some(&curve))?, method))
     });
     let (_, method) =
         tried.filter(|(now, _)| *now < as_it_is - CALIBRATION_GAIN_MIN).min_by(|a, b| a.0.total_cmp(&b.0))?;
-    Calibration::fit(method, &pairs)
+    Calibration::fit(method, &pairs(said))
 }
 
 fn write(
@@ -265,13 +271,7 @@ fn write(
     settings: &Settings,
     out_dir: &Path,
 ) -> Result<PathBuf, Fault> {
-    let cuts = Cuts {
-        folds: 0,
-        test_share: settings.test_share,
-        stop_share: settings.stop_share,
-        embargo_bars: report.horizon_bars as usize,
-    };
-    let last = cut(examples, &cuts).last;
+    let last = cut(examples, &settings.cuts(report.horizon_bars)).last;
     let taught = last.train.iter().chain(&last.stop).map(|e| (e.row.as_slice(), e.missing));
     let manifest = Manifest {
         format: FORMAT,
@@ -464,6 +464,29 @@ pub(crate) mod tests {
         let year = &report.models[9];
         assert_eq!((year.rounds, year.rows, year.scores()), (0, [0; 3], None), "{report}");
         assert!(minute.has_skill() && !year.has_skill(), "{report}");
+    }
+
+    /// Labels of different lengths of two symbols: what is fitted to had been decided when what it is held against began.
+    #[test]
+    fn a_calibration_is_tried_on_what_came_after() {
+        let at = |second: i64| market::Timestamp::from_seconds(second);
+        let said: Vec<Judged> = (0..200)
+            .flat_map(|second| [1, 9].map(|long| (second, second + long)))
+            .map(|(from, to)| Judged {
+                at: at(from),
+                until: at(to),
+                odds: [0.3, 0.4, 0.3],
+                base: [0.3, 0.4, 0.3],
+                class: 1,
+            })
+            .collect();
+        let (older, newer) = halves(&said);
+        let known = older.iter().map(|j| j.until).max().expect("some");
+        assert!(known < newer[0].at, "purged");
+        assert!(newer.iter().all(|j| j.at >= newer[0].at) && newer.len() == 200);
+        // Of the one symbol the last, of the other the last nine.
+        assert_eq!(older.len(), 200 - 1 - 9);
+        assert!(halves(&[]).0.is_empty());
     }
 
     fn check_bundle(folder: &Path, timeframe: Timeframe) {

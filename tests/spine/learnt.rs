@@ -1,7 +1,7 @@
 //! The engine learns from its own record: a child is started after the close and told of on record, and what such a
 //! child does with the record is a bundle the engine loads.
 
-use super::office::Office;
+use super::office::{Office, copy_folder, shipped_models};
 use super::on_record;
 
 #[test]
@@ -33,9 +33,38 @@ fn after_the_close_a_child_learns_from_the_record() {
     let loaded = onnx::load_dir(&folder).expect("a sound bundle");
     assert!(loaded.manifest.provenance.contains("the engine's own record"), "{}", loaded.manifest.provenance);
     assert!(loaded.manifest.label.is_some() && loaded.manifest.reference.is_some());
+    through_the_front_door(&office, &[&child[..], &["--timeframe", "1day"]].concat());
     let only = ["--only-skilled", "--version", "2", "--timeframe", "1month", "--out", &models];
     let said = office.run(&[&child[..], &only].concat()).well();
     assert!(said.contains("Nothing was written"), "ten years have few months: {said}");
+}
+
+/// A child's bundle in the folder of a running engine: looked at, on the shelf beside the incumbent, on record.
+fn through_the_front_door(office: &Office, child: &[&str]) {
+    let models = office.path("door");
+    copy_folder(&shipped_models(), &models);
+    let folder = models.display().to_string();
+    office.set("training", "adaptive", "off");
+    office.set("models", "folder", &format!("{folder}\n  check_every: 200ms"));
+    let mut engine = super::office::Running::start(office.program(&["--speed", "60"]));
+    engine.until("the shipped models", |e| e.said().contains("model   sim-1day").then_some(()));
+    // Beside the engine that writes the record it learns from.
+    office.run(&[child, &["--version", "20261123.160500", "--out", &folder]].concat()).well();
+    let model = "own-1day/20261123.160500";
+    let shadows = format!("{model} (1day) shadows the incumbent");
+    engine.until("the child's model beside the incumbent", |_| {
+        office.run(&["models", "history"]).well().contains(&shadows).then_some(())
+    });
+    let listed = office.run(&["models", "list"]).well();
+    let line = listed.lines().find(|line| line.contains(model)).expect("on the shelf");
+    assert!(line.contains("shadow") && line.contains("1day"), "{listed}");
+    let shown = office.run(&["models", "show", model]).well();
+    assert!(shown.contains("sound:") && shown.contains("the engine's own record"), "{shown}");
+    office.run(&["tell", "stop"]).well();
+    let said = engine.wait().well();
+    assert!(said.contains(&shadows), "{said}");
+    let steps = office.run(&["journal", "list", "--kind", "shelf"]).well();
+    assert!(steps.contains(&shadows), "{steps}");
 }
 
 #[test]

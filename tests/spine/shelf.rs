@@ -2,6 +2,7 @@
 //! quarantined, one that turns bad is rolled back; all of it on record, and the same when the record is run again.
 
 use super::office::{Office, Running, copy_folder, shipped_models};
+use super::on_record;
 use forecast::manifest::{CLASSES, FORMAT, Window, hex, sha256};
 use forecast::{Golden, GoldenRow, LabelRule, Manifest, Schema};
 use market::quote::Timeframe;
@@ -212,6 +213,41 @@ fn models_are_promoted_given_up_put_away_and_rolled_back() {
     let said = office.run(&["--for", "3s", "--speed", "60"]).well();
     assert!(said.lines().any(|line| line.starts_with("models: toy 2,")), "{said}");
     assert!(office.run(&["models", "list"]).well().contains("incumbent, pinned"));
+}
+
+/// An incumbent that is not there at a start, for whatever reason, has its place back when it is. And what the keeper
+/// tells is on record.
+#[test]
+fn who_was_away_at_a_start_has_its_place_back() {
+    let office = Office::open();
+    let models = office.path("models");
+    copy_folder(&shipped_models(), &models);
+    std::fs::remove_dir_all(models.join("sim-1min")).expect("removed");
+    Toy::always("2", [0.34, 0.33, 0.33]).drop_into(&models);
+    quick(&office, &models);
+    let said = office.run(&["--for", "2s", "--speed", "60"]).well();
+    assert!(said.lines().any(|line| line.starts_with("models: toy 2,")), "{said}");
+
+    let (place, away) = (models.join("toy/2"), models.join("toy/.away"));
+    std::fs::rename(&place, &away).expect("renamed");
+    Toy::always("1", [0.33, 0.34, 0.33]).drop_into(&models);
+    let mut engine = Running::start(office.program(&["--speed", "60"]));
+    engine.until("who stands in", |e| e.said().contains("models: toy 1,").then_some(()));
+    assert!(office.run(&["models", "list"]).well().contains("away, comes back"));
+    std::fs::rename(&away, &place).expect("renamed");
+    let back = "toy/2 (1min) is back in the folder, and speaks again";
+    engine.until("it is back", |_| told(&office, &[back]));
+    Toy { is_poisoned: true, ..Toy::always("4", [0.2, 0.3, 0.5]) }.drop_into(&models);
+    engine.until("the refusal", |e| e.said().contains("model_refused").then_some(()));
+    office.run(&["tell", "stop"]).well();
+    engine.wait().well();
+    let alerts = on_record::alerts(&office, 2);
+    assert!(alerts.contains(&"model_refused".to_string()), "{alerts:?}");
+    let listed = office.run(&["models", "list"]).well();
+    let role = |model: &str| listed.lines().find(|line| line.contains(model)).expect("a line").to_string();
+    assert!(role("toy/2").contains("incumbent") && role("toy/1").contains("idle"), "{listed}");
+    let rerun = office.run(&["rerun", "--times", "1"]).well();
+    assert!(rerun.contains(" 0 different"), "{rerun}");
 }
 
 fn the_operator_has_the_last_word(office: &Office) {

@@ -19,7 +19,9 @@ import json
 import os
 import sys
 import warnings
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 warnings.filterwarnings("ignore")
 # Small models: threads would only wait for each other.
@@ -147,7 +149,10 @@ class Examples:
         columns = [np.concatenate(column) for column in zip(*parts)]
         order = np.argsort(columns[0], kind="stable")
         self.at, self.until, self.x, self.known, self.y, self.weight = (column[order] for column in columns)
-        self.weight = self.weight / max(self.weight.mean(), 1e-12) if len(self.weight) else self.weight
+
+    def weights(self, rows):
+        """How much these rows teach: one on average, whatever others do."""
+        return self.weight[rows] / max(self.weight[rows].mean(), 1e-12)
 
     def cut(self, test_share, stop_share, embargo):
         """Places of train, stop and test: purged of what was decided later, the first bars after a cut left out."""
@@ -172,7 +177,7 @@ def lightgbm(e, train, stop, seed):
         colsample_bytree=0.7, reg_lambda=2.0, random_state=seed, deterministic=True, n_jobs=1, verbose=-1,
     )  # fmt: skip
     model.fit(
-        e.x[train], e.y[train], sample_weight=e.weight[train], eval_set=[(e.x[stop], e.y[stop])],
+        e.x[train], e.y[train], sample_weight=e.weights(train), eval_set=[(e.x[stop], e.y[stop])],
         callbacks=[lgb.early_stopping(25, verbose=False)],
     )  # fmt: skip
     kind = [("features", FloatTensorType([None, e.x.shape[1]]))]
@@ -208,7 +213,7 @@ def sklearn(e, train, stop, seed):
             max_iter=rounds, learning_rate=0.07, max_leaf_nodes=12, min_samples_leaf=30, l2_regularization=2.0,
             early_stopping=False, random_state=seed,
         )  # fmt: skip
-        model.fit(e.x[train], e.y[train], sample_weight=e.weight[train])
+        model.fit(e.x[train], e.y[train], sample_weight=e.weights(train))
         loss = log_loss(model.predict_proba(e.x[stop]), e.y[stop])
         if loss < best_loss:
             best, best_loss = model, loss
@@ -222,7 +227,12 @@ def mlp(e, train, stop, seed):
         scaling.StandardScaler(),
         network.MLPClassifier((24,), alpha=3e-3, learning_rate_init=1e-3, early_stopping=True, random_state=seed),
     )
-    model.fit(e.x[both], e.y[both])
+    try:
+        model.fit(e.x[both], e.y[both], mlpclassifier__sample_weight=e.weights(both))
+    except TypeError:
+        # Before 1.7 its network knew no weights: rows are drawn by them instead.
+        drawn = np.random.default_rng(seed).choice(both, len(both), p=e.weights(both) / len(both))
+        model.fit(e.x[drawn], e.y[drawn])
     return convert(model, e), f"scikit-learn {need('sklearn').__version__} network of 24 neurons"
 
 
@@ -232,7 +242,7 @@ def torch(e, train, stop, seed):
     torch.set_num_threads(1)
     mean, deviation = e.x[train].mean(axis=0), np.maximum(e.x[train].std(axis=0), 1e-3)
     tensor = lambda part: torch.tensor((e.x[part] - mean) / deviation)
-    x, y, w = tensor(train), torch.tensor(e.y[train]), torch.tensor(e.weight[train], dtype=torch.float32)
+    x, y, w = tensor(train), torch.tensor(e.y[train]), torch.tensor(e.weights(train), dtype=torch.float32)
     layers = [torch.nn.Linear(e.x.shape[1], 24), torch.nn.ReLU(), torch.nn.Linear(24, 3)]
     model = torch.nn.Sequential(*layers)
     adam = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-2)
@@ -332,14 +342,14 @@ def reference(x, known):
 
 
 def date(ns):
-    # A bar's start and its session share the date in New York: noon UTC is never another one's.
-    return str(np.datetime64(int(ns) - 5 * 3_600_000_000_000, "ns").astype("datetime64[D]"))
+    """The date in New York."""
+    return datetime.fromtimestamp(int(ns) // 1_000_000_000, ZoneInfo("America/New_York")).date().isoformat()
 
 
 def write(args, made, words, e, train, stop, test, names, digest, rule):
     """Writes the folder under a hidden name and renames it; answers with its path and the scores."""
     seen = np.concatenate([train, stop])
-    base = (np.bincount(e.y[train], weights=e.weight[train], minlength=3) + 10) / (e.weight[train].sum() + 30)
+    base = (np.bincount(e.y[train], weights=e.weights(train), minlength=3) + 10) / (len(train) + 30)
     said = scores(ask(made, e.x[test]), base, e.y[test])
     said |= {f"base_rate_{name}": float(rate) for name, rate in zip(CLASSES, base)}
     said |= {"rows_train": len(train), "rows_stop": len(stop), "rows_test": len(test)}

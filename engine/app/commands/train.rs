@@ -63,15 +63,14 @@ pub fn run(args: &cli::Train, options: &cli::Run) -> anyhow::Result<ExitCode> {
 /// What the child of a running engine is started with: it takes what others leave, no more memory than it may, and does
 /// not outlive its parent.
 fn yield_to_others(args: &cli::Train) -> anyhow::Result<()> {
-    use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+    use rustix::process::{Resource, Rlimit, setrlimit};
     if let Some(most) = args.memory_max {
         // Memory of its own: the mapped journal is only read and counts for nobody.
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(Resource::Data, limit).context("--memory-max cannot be set")?;
     }
     if args.background {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-            .context("--background cannot follow its parent")?;
+        crate::confine::die_with(args.parent).context("--background")?;
         // A priority higher than wished for is no harm.
         let _ = rustix::process::nice(19);
     }
@@ -81,6 +80,10 @@ fn yield_to_others(args: &cli::Train) -> anyhow::Result<()> {
 fn source(args: &cli::Train, options: &cli::Run) -> anyhow::Result<Source> {
     let from =
         args.from.unwrap_or(if args.data.is_empty() { cli::From::Simulated } else { cli::From::Files });
+    ensure!(
+        from == cli::From::Journal || args.split.is_empty(),
+        "--split is for --from journal: recorded data brings its own, and simulated markets have none"
+    );
     let needs_data = from == cli::From::Files;
     ensure!(
         needs_data != args.data.is_empty(),
@@ -108,7 +111,8 @@ fn source(args: &cli::Train, options: &cli::Run) -> anyhow::Result<Source> {
         }
         cli::From::Journal => {
             let folder = super::folder(options)?;
-            let histories = recorded::journal(&folder)?;
+            let histories = recorded::journal(&folder, &args.split)?;
+            recorded::leaps(&histories).iter().for_each(|leap| println!("{leap}"));
             let words = format!("the engine's own record: {}", recorded::words(&histories));
             Ok(Source { histories, words, caveat: CAVEAT })
         }
@@ -146,9 +150,10 @@ fn training_settings(args: &cli::Train, source: &str) -> anyhow::Result<training
             cli::LabelKind::Barriers => LabelRule::TripleBarrier { up_atr, down_atr },
         },
         learners: match args.learner {
-            cli::LearnerKind::Network => vec![Learner::Network],
-            cli::LearnerKind::Trees => vec![Learner::Trees],
-            cli::LearnerKind::Both => vec![Learner::Network, Learner::Trees],
+            None if is_simulated => vec![Learner::Network],
+            Some(cli::LearnerKind::Network) => vec![Learner::Network],
+            Some(cli::LearnerKind::Trees) => vec![Learner::Trees],
+            None | Some(cli::LearnerKind::Both) => vec![Learner::Network, Learner::Trees],
         },
         network: NETWORK,
         trees: TREES,
@@ -237,7 +242,7 @@ fn written(report: &training::Report, out: &Path) -> String {
         .filter_map(|model| Some(model.folder.as_deref()?.strip_prefix(out).ok()?.display().to_string()))
         .collect();
     if names.is_empty() {
-        return "Nothing was written: no model has proven skill.".into();
+        return "Nothing was written: no model has proven its skill out of fold.".into();
     }
     format!("Written to {}: {}", out.display(), names.join(", "))
 }
@@ -288,7 +293,11 @@ pub(crate) mod tests {
         for wrong in [["--version", "../1"], ["--version", "a/b"], ["--version", ""], ["--trials", "0"]] {
             assert!(training_settings(&args(&wrong), "a test").is_err(), "{wrong:?}");
         }
+        let own = training_settings(&args(&["--from", "journal"]), "a test").expect("right");
+        assert_eq!(own.learners.len(), 2, "who learns better is not known before");
         let options = cli::Run::default();
+        let split = source(&args(&["--split", "AAPL=2020-08-31:4/1"]), &options).err().expect("no journal");
+        assert!(split.to_string().contains("--from journal"), "{split}");
         assert!(source(&args(&["--from", "files"]), &options).is_err(), "no files");
         assert!(source(&args(&["--from", "journal", "--data", "x"]), &options).is_err(), "both");
     }

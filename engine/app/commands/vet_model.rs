@@ -13,7 +13,7 @@ use std::process::ExitCode;
 /// # Errors
 /// When the process cannot be confined: then nothing is opened.
 pub fn run(args: &VetModel) -> anyhow::Result<ExitCode> {
-    let closed = confine::confine(&args.folder, args.memory_bytes, args.processor_seconds)?;
+    let closed = confine::confine(&args.folder, args.parent, args.memory_bytes, args.processor_seconds)?;
     let limits =
         onnx::Limits { bytes_max: args.bytes_max, nodes_max: args.nodes_max, ..onnx::Limits::TABULAR };
     let finding = match args.drill {

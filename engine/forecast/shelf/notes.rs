@@ -65,6 +65,8 @@ pub enum Role {
     Waiting,
     /// It lies on the shelf and is not asked.
     Idle,
+    /// It speaks for its timeframe as soon as its bundle is back; another stands in for it.
+    Away,
 }
 
 /// What became of a model.
@@ -107,6 +109,14 @@ pub enum Step {
     Already,
     /// What the operator asked cannot be done: nobody spoke before the incumbent.
     NoPredecessor,
+    /// Its bundle is back, and so it speaks again: the place was its own.
+    Returned,
+    /// What the operator asked cannot be done: nobody speaks there.
+    Nobody,
+    /// It is judged by another rule or horizon than the incumbent, or by none; it is not asked (any more).
+    NotComparable,
+    /// It hardly ever answered where the incumbent did; it is not asked any more.
+    Silent,
 }
 
 /// What a step rests on; zeros where nothing was compared.
@@ -245,7 +255,12 @@ impl Step {
 
     /// True for an answer that nothing was done.
     pub const fn is_refusal(self) -> bool {
-        matches!(self, Self::Unknown | Self::Already | Self::NoPredecessor)
+        matches!(self, Self::Unknown | Self::Already | Self::NoPredecessor | Self::Nobody)
+    }
+
+    /// True when it puts a model into a place for good; others only stand in for one that is away.
+    pub(super) const fn is_change(self) -> bool {
+        matches!(self, Self::Promoted | Self::PromotedByHand)
     }
 
     /// What became of the model, as the end of a sentence about it.
@@ -260,7 +275,7 @@ impl Step {
             Self::Restored => "speaks again",
             Self::Fell => "fell below its own record, and nobody better is there",
             Self::Retired => "retires",
-            Self::Gone => "is not in the folder any more",
+            Self::Gone => "is not there any more; it takes its place again when it is",
             Self::PromotedByHand => "is promoted by the operator",
             Self::RolledBackByHand => "is rolled back by the operator",
             Self::Pinned => "is pinned",
@@ -268,6 +283,12 @@ impl Step {
             Self::Unknown => "is not on the shelf: `wingspread models list` names what is",
             Self::Already => "is that already",
             Self::NoPredecessor => "has nobody before it to go back to",
+            Self::Returned => "is back in the folder, and speaks again",
+            Self::Nobody => "has nobody who speaks",
+            Self::NotComparable => {
+                "cannot be compared with the incumbent (another label rule or horizon, or none), and is not asked"
+            }
+            Self::Silent => "hardly answered where the incumbent did, and is not asked any more",
         }
     }
 }
@@ -280,6 +301,9 @@ impl std::fmt::Display for ShelfNote {
         }
         write!(f, "({timeframe}) {}", self.step.words())?;
         let Figures { scored, blocks, loss, other, p, against } = self.figures;
+        if against == 0 && scored > 0 {
+            return write!(f, ": {scored} predictions of its own were scored");
+        }
         if against == 0 {
             return Ok(());
         }

@@ -269,16 +269,60 @@ fn a_fall_without_anybody_to_follow_is_told() {
     assert_eq!(desk.role(1), Role::Incumbent);
 }
 
+/// Judged otherwise it is scored, never compared, and makes way after as many predictions as a trial takes.
 #[test]
 fn another_label_is_no_rival() {
-    let (old, new) = (model("a", "1", 1), model("a", "2", 2));
+    let (old, new, next) = (model("a", "1", 1), model("a", "2", 2), model("a", "3", 3));
     let mut desk = Desk::with(&[old]);
-    desk.hear(Heard::Bundle(BundleNote { horizon_bars: 7, ..bundle(new) }));
-    desk.run(&mut Market::new(5), &[(old, plain), (new, skilled)], 2_100);
-    assert_eq!(desk.role(2), Role::Shadow, "scored, and never compared");
+    for rule in [RULE, Some(LabelRule::Horizon { threshold_atr: 0.5 })] {
+        desk.hear(Heard::Bundle(BundleNote { horizon_bars: 7, rule, ..bundle(new) }));
+    }
+    desk.hear(Heard::Bundle(BundleNote { horizon_bars: 7, ..bundle(model("b", "1", 4)) }));
+    desk.hear(Heard::Bundle(bundle(next)));
+    assert_eq!(desk.role(3), Role::Waiting);
+    let mut market = Market::new(5);
+    desk.run(&mut market, &[(old, plain), (new, skilled)], 1_990);
+    assert_eq!((desk.role(2), desk.role(3)), (Role::Shadow, Role::Waiting));
     let rows = desk.shelf.rows();
     let row = rows.iter().find(|row| row.bundle.model.digest == 2).expect("a row");
-    assert!(row.scored > 6_000 && row.compared == 0 && row.brier > 0.5, "{row:?}");
+    assert!(row.scored == 5_970 && row.compared == 0 && row.brier > 0.5, "{row:?}");
+    desk.notes.clear();
+    desk.run(&mut market, &[(old, plain), (new, skilled)], 20);
+    assert_eq!(
+        desk.steps()[..2],
+        [("a", "2", Step::NotComparable), ("a", "3", Step::Shadowed)],
+        "its place is another's"
+    );
+    assert_eq!(desk.notes[0].figures.scored, 5_999, "the incumbent's six thousandth comes first");
+    assert!(
+        desk.notes[0].to_string().contains("another label rule or horizon, or none"),
+        "{}",
+        desk.notes[0]
+    );
+    assert_eq!(desk.role(4), Role::Idle, "one that never answered alike");
+}
+
+#[test]
+fn who_says_no_rule_is_never_tried() {
+    let (old, new) = (model("a", "1", 1), model("a", "2", 2));
+    let mut desk = Desk::with(&[old]);
+    desk.hear(Heard::Bundle(BundleNote { rule: None, ..bundle(new) }));
+    assert_eq!(desk.steps().last(), Some(&("a", "2", Step::NotComparable)));
+    assert_eq!(desk.role(2), Role::Idle);
+}
+
+/// A model that fails, or knows no row it is asked about.
+#[test]
+fn a_shadow_that_hardly_answers_makes_way() {
+    let (old, new, next) = (model("a", "1", 1), model("a", "2", 2), model("a", "3", 3));
+    let mut desk = Desk::with(&[old]);
+    [new, next].iter().for_each(|model| desk.hear(Heard::Bundle(bundle(*model))));
+    let mut market = Market::new(5);
+    desk.run(&mut market, &[(old, plain), (next, alike)], 3_990);
+    assert_eq!(desk.role(2), Role::Shadow);
+    desk.run(&mut market, &[(old, plain)], 20);
+    assert_eq!(desk.steps().last(), Some(&("a", "2", Step::Silent)));
+    assert_eq!(desk.role(2), Role::Idle);
 }
 
 #[test]
@@ -325,7 +369,7 @@ fn shadows_wait_for_a_place() {
     shadows.iter().for_each(|m| desk.hear(Heard::Bundle(bundle(*m))));
     assert_eq!([2, 3, 4].map(|d| desk.role(d)), [Role::Shadow, Role::Shadow, Role::Waiting]);
     desk.hear(Heard::Gone(shadows[0]));
-    assert_eq!([2, 3, 4].map(|d| desk.role(d)), [Role::Idle, Role::Shadow, Role::Shadow]);
+    assert_eq!([2, 3, 4].map(|d| desk.role(d)), [Role::Waiting, Role::Shadow, Role::Shadow], "in its turn");
 }
 
 #[test]
@@ -370,5 +414,114 @@ fn a_record_brings_the_shelf_back() {
     again.hear(Heard::Run);
     again.hear(Heard::Bundle(bundle(old)));
     again.hear(Heard::Open);
-    assert_eq!((again.role(1), again.role(2)), (Role::Incumbent, Role::Idle));
+    assert_eq!((again.role(1), again.role(2)), (Role::Incumbent, Role::Away));
+}
+
+/// Two models with a history, the second promoted over the first.
+fn settled() -> (Desk, Market, [ModelNote; 2]) {
+    let (old, new) = (model("a", "1", 1), model("a", "2", 2));
+    let mut desk = Desk::with(&[old]);
+    desk.hear(Heard::Bundle(bundle(new)));
+    let mut market = Market::new(11);
+    desk.run(&mut market, &[(old, plain), (new, skilled)], 2_100);
+    assert_eq!((desk.role(2), desk.role(1)), (Role::Incumbent, Role::Predecessor));
+    (desk, market, [old, new])
+}
+
+fn pinned(desk: &Desk) -> Vec<u64> {
+    desk.shelf.rows().iter().filter(|row| row.is_pinned).map(|row| row.bundle.model.digest).collect()
+}
+
+/// A start at which the incumbent was refused by a circumstance, however often: it speaks as soon as it is brought.
+#[test]
+fn an_incumbent_that_was_away_has_its_place_and_its_pin_back() {
+    let (mut desk, _, [old, new]) = settled();
+    let before = desk.shelf.rows();
+    desk.hear(Heard::Command(ShelfCommand::Pin(Timeframe::Min1)));
+    for _ in 0..2 {
+        desk.hear(Heard::Run);
+        desk.hear(Heard::Bundle(bundle(old)));
+        desk.hear(Heard::Open);
+        assert_eq!((desk.role(1), desk.role(2)), (Role::Incumbent, Role::Away));
+        assert_eq!(pinned(&desk), [2], "whom the operator meant");
+        assert_eq!(desk.seats.last(), Some(&(old, Role::Incumbent)));
+    }
+    desk.notes.clear();
+    desk.hear(Heard::Bundle(bundle(new)));
+    assert_eq!(desk.steps(), [("a", "2", Step::Returned)]);
+    assert_eq!(desk.seats[desk.seats.len() - 2..], [(new, Role::Incumbent), (old, Role::Predecessor)]);
+    assert_eq!(pinned(&desk), [2]);
+    desk.hear(Heard::Command(ShelfCommand::Unpin(Timeframe::Min1)));
+    assert_eq!(desk.shelf.rows(), before, "as if nothing had been");
+}
+
+/// What was known of it before still tells whether it falls.
+#[test]
+fn one_that_was_away_is_held_against_its_own_record() {
+    let (mut desk, mut market, [old, new]) = settled();
+    desk.hear(Heard::Gone(new));
+    desk.run(&mut market, &[(old, plain)], 20);
+    desk.hear(Heard::Bundle(bundle(new)));
+    desk.notes.clear();
+    desk.run(&mut market, &[(old, plain), (new, poor)], 1_100);
+    let steps: Vec<_> = desk.notes.iter().map(|n| (n.model.digest, n.step)).collect();
+    assert_eq!(steps, [(1, Step::Restored), (2, Step::RolledBack)]);
+}
+
+#[test]
+fn who_was_promoted_or_pinned_meanwhile_stays() {
+    for pin in [false, true] {
+        let (mut desk, _, [old, new]) = settled();
+        let next = model("b", "1", 3);
+        desk.hear(Heard::Gone(new));
+        desk.hear(Heard::Bundle(bundle(next)));
+        desk.hear(Heard::Command(if pin {
+            ShelfCommand::Pin(Timeframe::Min1)
+        } else {
+            ShelfCommand::Promote { name: next.name, version: next.version }
+        }));
+        let speaks = if pin { old } else { next };
+        desk.hear(Heard::Bundle(bundle(new)));
+        assert_eq!((desk.role(speaks.digest), desk.role(2)), (Role::Incumbent, Role::Shadow), "{pin}");
+    }
+}
+
+/// A newcomer that stands in is a candidate like any other when the incumbent is back, and one of its own name that is
+/// older is not.
+#[test]
+fn who_stood_in_steps_back() {
+    for (version, then) in [("0.9", Role::Idle), ("3", Role::Shadow)] {
+        let (own, other) = (model("a", "2", 2), model("a", version, 3));
+        let mut desk = Desk::with(&[own]);
+        desk.hear(Heard::Run);
+        desk.hear(Heard::Bundle(bundle(other)));
+        desk.hear(Heard::Open);
+        assert_eq!((desk.role(2), desk.role(3)), (Role::Away, Role::Incumbent));
+        desk.hear(Heard::Bundle(bundle(own)));
+        assert_eq!((desk.role(2), desk.role(3)), (Role::Incumbent, then));
+    }
+}
+
+#[test]
+fn a_predecessor_and_a_shadow_that_were_away_are_what_they_were() {
+    let (mut desk, mut market, [old, new]) = settled();
+    let next = model("a", "3", 3);
+    desk.hear(Heard::Bundle(bundle(next)));
+    desk.run(&mut market, &[(old, plain), (new, skilled), (next, alike)], 60);
+    let before = desk.shelf.rows();
+    desk.hear(Heard::Run);
+    desk.hear(Heard::Bundle(bundle(new)));
+    desk.hear(Heard::Open);
+    desk.hear(Heard::Command(ShelfCommand::Rollback(Timeframe::Min1)));
+    assert_eq!(desk.notes.last().map(|note| note.step), Some(Step::NoPredecessor), "it is not there");
+    [old, next].iter().for_each(|model| desk.hear(Heard::Bundle(bundle(*model))));
+    assert_eq!(desk.shelf.rows(), before);
+    assert!(before.iter().any(|row| row.compared > 100));
+}
+
+#[test]
+fn nobody_is_pinned_where_nobody_speaks() {
+    let mut desk = Desk::with(&[]);
+    desk.hear(Heard::Command(ShelfCommand::Pin(Timeframe::Min5)));
+    assert_eq!(desk.notes.last().map(|note| note.step), Some(Step::Nobody));
 }

@@ -13,18 +13,13 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let folder = &settings.models.folder;
     let mut found = Vec::new();
     let mut sound: BTreeMap<Timeframe, Vec<String>> = BTreeMap::new();
-    let vetting = Vetting { program: crate::wire::vetting_program(), bounds: settings.models.bounds() };
-    for bundle in live::models::bundles(folder) {
-        let loaded = match vetting.look(&bundle) {
-            onnx::Finding::Sound(seen) => {
-                onnx::bundle::load_known(&bundle, &settings.models.limits(), &seen.sha256).map_err(Into::into)
-            }
-            onnx::Finding::Refused(refused) => Err(refused),
-        };
-        match loaded {
-            Ok(loaded) => {
-                let name = format!("{} {}", loaded.manifest.name, loaded.manifest.version);
-                sound.entry(loaded.manifest.timeframe).or_default().push(name);
+    let watch = crate::wire::watch(settings);
+    for place in live::models::bundles(folder) {
+        match watch.vet(&place) {
+            Ok(bundle) if bundle.reads_members() => {}
+            Ok(bundle) => {
+                let name = format!("{} {}", bundle.note.name, bundle.note.version);
+                sound.entry(bundle.note.timeframe).or_default().push(name);
             }
             // The text names the file and the remedy.
             Err(refused) => found.push(Finding::warning(
@@ -34,8 +29,9 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             )),
         }
     }
+    let vetting = watch.vetting();
     let first = live::models::bundles(folder).into_iter().next();
-    found.extend(first.filter(|_| vetting.program.is_some()).map(|bundle| confinement(&vetting, &bundle)));
+    found.extend(first.filter(|_| vetting.program.is_some()).map(|bundle| confinement(vetting, &bundle)));
     if !sound.is_empty() {
         let count: usize = sound.values().map(Vec::len).sum();
         found.push(Finding::ok(

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 /// What a role is called.
 pub(super) fn role(row: &Row) -> &'static str {
     match row.role {
+        Role::Away if row.is_pinned => "away, pinned",
+        Role::Away => "away, comes back",
         Role::Incumbent if row.is_pinned => "incumbent, pinned",
         Role::Incumbent => "incumbent",
         Role::Predecessor => "predecessor",

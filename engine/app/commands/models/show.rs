@@ -2,11 +2,9 @@
 
 use super::list;
 use crate::settings::Settings;
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use desk::ShelfSeat;
 use forecast::Manifest;
-use live::vetting::Vetting;
-use onnx::Finding;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -29,41 +27,27 @@ pub(super) fn text(settings: &Settings, shelf: &ShelfSeat, model: &str) -> anyho
     );
     let mut text = String::new();
     for place in asked {
-        one(settings, shelf, place, &mut text)?;
+        one(settings, shelf, place, &mut text);
     }
     Ok(text)
 }
 
-fn one(settings: &Settings, shelf: &ShelfSeat, place: &Path, text: &mut String) -> anyhow::Result<()> {
-    let vetting = Vetting { program: crate::wire::vetting_program(), bounds: settings.models.bounds() };
+fn one(settings: &Settings, shelf: &ShelfSeat, place: &Path, text: &mut String) {
     let _ = writeln!(text, "{}", place.display());
-    match vetting.look(place) {
-        Finding::Refused(refused) => {
+    let live::models::Bundle { note, manifest, sound, .. } = match crate::wire::watch(settings).vet(place) {
+        Ok(bundle) => bundle,
+        Err(refused) => {
             let (reason, remedy) = refused.parts();
             let _ = writeln!(text, "  refused: {reason}\n  remedy: {remedy}");
-            return Ok(());
+            return;
         }
-        Finding::Sound(sound) => {
-            let _ = writeln!(
-                text,
-                "  sound: {} golden rows repeated, checksum {}",
-                sound.golden_rows, sound.sha256
-            );
-            let _ = writeln!(text, "  executor: {} ({})", sound.executor, sound.why);
-            let _ = writeln!(text, "  an answer takes {:.1} us", sound.answer_ns as f64 / 1e3);
-        }
-    }
-    let yaml = std::fs::read_to_string(place.join("manifest.yaml"))?;
-    let Ok(manifest) = Manifest::parse(&yaml) else {
-        bail!("{}: the manifest changed while it was read; try again", place.display());
     };
+    let _ = writeln!(text, "  sound: {} golden rows repeated, checksum {}", sound.golden_rows, sound.sha256);
+    let _ = writeln!(text, "  executor: {} ({})", sound.executor, sound.why);
+    let _ = writeln!(text, "  an answer takes {:.1} us", sound.answer_ns as f64 / 1e3);
     papers(&manifest, text);
     let rows = shelf.core().rows();
-    let is_it = |row: &&forecast::shelf::Row| {
-        let model = &row.bundle.model;
-        (model.name, model.version) == (manifest.name, manifest.version)
-    };
-    match rows.iter().find(is_it) {
+    match rows.iter().find(|row| row.bundle.model == note) {
         None => text.push_str("  on record: nothing yet\n"),
         Some(row) => {
             let _ = writeln!(text, "  on record: {}, {} predictions scored", list::role(row), row.scored);
@@ -72,7 +56,6 @@ fn one(settings: &Settings, shelf: &ShelfSeat, place: &Path, text: &mut String) 
             }
         }
     }
-    Ok(())
 }
 
 fn papers(manifest: &Manifest, text: &mut String) {

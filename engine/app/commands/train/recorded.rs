@@ -107,7 +107,10 @@ pub fn files(paths: &[PathBuf], symbol: Option<Symbol>) -> anyhow::Result<Vec<Hi
 ///
 /// # Errors
 /// When the journal cannot be read or holds no market words.
-pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
+pub fn journal(folder: &Path, splits: &[(Symbol, Split)]) -> anyhow::Result<Vec<History>> {
+    let splits_of = |symbol: Symbol| -> Vec<Split> {
+        splits.iter().filter(|(of, _)| *of == symbol).map(|(_, split)| *split).collect()
+    };
     let reader =
         Reader::open(folder).context("`wingspread` makes a journal; --journal names another folder")?;
     let mut bars: BTreeMap<Symbol, Bars> = BTreeMap::new();
@@ -128,7 +131,7 @@ pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
                     && let Some(symbol) = stock(event)
                 {
                     let kept = bars.entry(symbol).or_default();
-                    let walk = walks.entry(symbol).or_insert_with(|| walk(symbol, &[]));
+                    let walk = walks.entry(symbol).or_insert_with(|| walk(symbol, &splits_of(symbol)));
                     walk.hear(record.at, event, &mut |seen| kept.keep(seen));
                     last = record.at;
                 }
@@ -137,6 +140,7 @@ pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
         }
     }
     finish(&mut walks, last, &mut bars);
+    bars.iter_mut().for_each(|(symbol, kept)| kept.splits = splits_of(*symbol));
     let made = histories(bars);
     ensure!(
         !made.is_empty(),
@@ -145,6 +149,32 @@ pub fn journal(folder: &Path) -> anyhow::Result<Vec<History>> {
     );
     Ok(made)
 }
+
+/// What looks like a split that nobody told of: the broker's bars are raw, and no letter tells of one.
+pub fn leaps(histories: &[History]) -> Vec<String> {
+    let of = |history: &History| -> Vec<String> {
+        let symbol = history.symbol;
+        let pairs = history.days.windows(2);
+        let leap = |pair: &[Bar]| {
+            let ratio = pair[0].close.dollars() / pair[1].open.dollars();
+            let (new, old) = if ratio >= 1.0 { (ratio.round(), 1.0) } else { (1.0, (1.0 / ratio).round()) };
+            let is_near = (ratio * old / new - 1.0).abs() < LEAP_NEAR;
+            let date = session_date(pair[1].start);
+            (is_near && new != old).then(|| {
+                format!(
+                    "{symbol}: {date} opens at {} after a close of {}; if that was a split, say \
+                     --split {symbol}={date}:{new}/{old}",
+                    pair[1].open, pair[0].close
+                )
+            })
+        };
+        pairs.filter_map(leap).collect()
+    };
+    histories.iter().flat_map(of).collect()
+}
+
+/// How near a whole ratio an opening must be to look like a split.
+const LEAP_NEAR: f64 = 0.12;
 
 /// Ends the walks of a run whose last word came at `last`: its last minute closes, and the day when that was its end.
 fn finish(walks: &mut BTreeMap<Symbol, Walk>, last: Timestamp, bars: &mut BTreeMap<Symbol, Bars>) {
@@ -177,4 +207,45 @@ pub fn words(histories: &[History]) -> String {
     let span =
         dates().min().zip(dates().max()).map_or(String::new(), |(from, to)| format!(", {from} to {to}"));
     format!("{}{more}, {days} days and {minutes} minutes{span}", names.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use market::{Money, Price};
+
+    fn day(date: Date, open: i64, close: i64) -> Bar {
+        let price = Price::from_cents;
+        Bar {
+            start: date.at_new_york(0),
+            open: price(open),
+            high: price(open.max(close)),
+            low: price(open.min(close)),
+            close: price(close),
+            volume: 100,
+            trades: 1,
+            turnover: Money::ZERO,
+            repaired: false,
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_split_is_told_and_told_of_it_is_none() {
+        let (before, after) = (Date::literal(2020, 8, 28), Date::literal(2020, 8, 31));
+        let symbol = Symbol::literal("AAPL");
+        let days = [day(before, 50_405, 49_923), day(after, 12_758, 12_904)];
+        let history = |splits: Vec<Split>| {
+            let days = days.iter().map(|bar| (session_date(bar.start), *bar)).collect();
+            Bars { days, minutes: BTreeMap::new(), splits }.history(symbol)
+        };
+        let said = leaps(&[history(vec![])]);
+        assert_eq!(said.len(), 1);
+        assert!(said[0].ends_with("say --split AAPL=2020-08-31:4/1"), "{said:?}");
+        let told = history(vec![Split::new(after, 4, 1).expect("a ratio")]);
+        assert!(leaps(std::slice::from_ref(&told)).is_empty());
+        assert_eq!(told.days[0].close, Price::from_units(1_248_075));
+        // A bad night is none.
+        let fallen = History { days: vec![day(before, 100, 100), day(after, 70, 71)], ..told };
+        assert!(leaps(&[fallen]).is_empty());
+    }
 }

@@ -10,7 +10,7 @@
 mod judge;
 mod strikes;
 
-pub use judge::{arithmetic_legs, judged};
+pub use judge::judged;
 
 use crate::chain::{Chain, Listed};
 use crate::exit::last_day;

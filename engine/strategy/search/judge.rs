@@ -44,7 +44,7 @@ pub fn judged(picked: &Picked, reward_min: f64, carry: &Carry) -> Result<Candida
 }
 
 /// The legs for the arithmetic of [`pricing::structure`]. `None` when a leg has no volatility.
-pub fn arithmetic_legs(picked: &Picked) -> Option<ArrayVec<StructureLeg, LEGS_MAX>> {
+fn arithmetic_legs(picked: &Picked) -> Option<ArrayVec<StructureLeg, LEGS_MAX>> {
     let of = |found: &Found| {
         let kind = match found.leg.instrument {
             Instrument::Stock(_) => Kind::Stock,

@@ -67,6 +67,7 @@ fn recorded_chains_are_shown() {
         let (text, svg) = shown(&file, &args).unwrap_or_else(|e| panic!("{e:#}"));
         assert!(text.contains("at the money") && text.contains("parity of"), "{text}");
         assert!(!text.contains("NaN") && svg.is_some(), "{text}");
+        assert!(symbol != "SPY" || text.contains("gamma of what is open"), "{text}");
     }
 }
 

@@ -26,12 +26,15 @@ const FLAGS: [(char, &str); 7] = [
     ('b', "no volatility gives its price"),
 ];
 
+/// Strikes shown with the most gamma open.
+const GAMMA_STRIKES: usize = 3;
+
 /// The whole page.
 pub fn page(scene: &Scene, chosen: &[usize], args: &cli::Chain) -> String {
     let mut text = head(scene);
     let mut used = BTreeSet::new();
     for at in chosen {
-        block(&mut text, scene, &scene.chain.expiry_terms()[*at], args, &mut used);
+        block(&mut text, scene, *at, args, &mut used);
     }
     let legend: Vec<String> =
         FLAGS.iter().filter(|(c, _)| used.contains(c)).map(|(c, what)| format!("{c} {what}")).collect();
@@ -68,7 +71,8 @@ fn head(scene: &Scene) -> String {
     text
 }
 
-fn block(text: &mut String, scene: &Scene, e: &Expiry, args: &cli::Chain, used: &mut BTreeSet<char>) {
+fn block(text: &mut String, scene: &Scene, at: usize, args: &cli::Chain, used: &mut BTreeSet<char>) {
+    let e = &scene.chain.expiry_terms()[at];
     let days = e.date.days_since(scene.now.new_york().0);
     let source = match e.source {
         Source::Parity => format!("parity of {} strikes", e.pairs_used),
@@ -97,7 +101,19 @@ fn block(text: &mut String, scene: &Scene, e: &Expiry, args: &cli::Chain, used: 
         }
         None => text.push_str("no smile: too few liquid quotes, or too little time\n"),
     }
+    gamma(text, &scene.chain, at);
     table(text, scene, e, args, used);
+}
+
+/// The strikes at which the open contracts bend the most.
+fn gamma(text: &mut String, chain: &Chain, at: usize) {
+    let mut all = chain.gamma_by_strike(at);
+    all.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let most = all.iter().take(GAMMA_STRIKES).filter(|(_, amount)| *amount > 0.0);
+    let said: Vec<String> = most.map(|(strike, amount)| format!("{amount:.0} at {strike}")).collect();
+    if !said.is_empty() {
+        let _ = writeln!(text, "gamma of what is open, shares a dollar: {}", said.join(", "));
+    }
 }
 
 fn table(text: &mut String, scene: &Scene, e: &Expiry, args: &cli::Chain, used: &mut BTreeSet<char>) {

@@ -85,14 +85,30 @@ fn bundles_made_in_python_are_taken() {
     assert!(taken >= 3, "{taken} learners");
 }
 
+/// What a few lines of Python beside the trainer print; `None`, and a word, where there is no Python for it.
+fn said_by(program: &str) -> Option<String> {
+    let Some(python) = std::env::var_os(PYTHON) else {
+        println!("skipped: set {PYTHON} to a Python with the packages tools/python/train.py names");
+        return None;
+    };
+    let done = Command::new(python)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/python"))
+        .args(["-c", program])
+        .output()
+        .expect("the interpreter starts");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    if done.status.code() == Some(3) {
+        println!("skipped: {said}");
+        return None;
+    }
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Some(said)
+}
+
 /// The rule that Python labels by is the engine's, number by number.
 #[test]
 fn python_labels_as_the_engine_does() {
-    let Some(python) = std::env::var_os(PYTHON) else {
-        println!("skipped: set {PYTHON} to a Python with the packages tools/python/train.py names");
-        return;
-    };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/python");
     let program = "import types, train, numpy as np\n\
         price = 100 + np.cumsum(np.sin(np.arange(300) * 1.7) + np.cos(np.arange(300) * 0.31))\n\
         o = np.concatenate([[100.0], price[:-1]]); hi = np.maximum(o, price) + 0.5; lo = np.minimum(o, price) - 0.5\n\
@@ -101,18 +117,7 @@ fn python_labels_as_the_engine_does() {
         \x20   classes, ends = train.labels(one, rule, 6)\n\
         \x20   print(' '.join(f'{c}:{e}' for c, e in zip(classes, ends)))\n\
         print(' '.join(repr(float(x)) for q in (o, hi, lo, price) for x in q))\n";
-    let done = Command::new(python)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .current_dir(folder)
-        .args(["-c", program])
-        .output()
-        .expect("the interpreter starts");
-    let said = String::from_utf8_lossy(&done.stdout);
-    if done.status.code() == Some(3) {
-        println!("skipped: {said}");
-        return;
-    }
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let Some(said) = said_by(program) else { return };
     let lines: Vec<&str> = said.lines().collect();
     let numbers: Vec<f64> = lines[2].split(' ').map(|x| x.parse().expect("a number")).collect();
     let bar = |at: usize| [0, 1, 2, 3].map(|column| numbers[column * 300 + at]);
@@ -136,10 +141,6 @@ fn python_labels_as_the_engine_does() {
 /// Dates by New York's clocks, summer and winter; weights of what is taught alone; and a network that heeds them.
 #[test]
 fn python_knows_summer_time_and_weighs_what_it_teaches() {
-    let Some(python) = std::env::var_os(PYTHON) else {
-        println!("skipped: set {PYTHON} to a Python with the packages tools/python/train.py names");
-        return;
-    };
     let program = "import types, train, numpy as np\n\
         for ns in (1753156800, 1753156799, 1737520200, 1737521999, 1737522000):\n\
         \x20   print(train.date(ns * 10**9))\n\
@@ -153,18 +154,7 @@ fn python_knows_summer_time_and_weighs_what_it_teaches() {
         model, words = train.mlp(e, np.arange(2500), np.arange(2500, 3000), 7)\n\
         odds = train.ask(model, np.array([[-1.5, 0, 0, 0], [1.5, 0, 0, 0]], dtype=np.float32))\n\
         print(odds[0, 0] > 0.8 and odds[1, 2] > 0.8, odds)\n";
-    let done = Command::new(python)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/python"))
-        .args(["-c", program])
-        .output()
-        .expect("the interpreter starts");
-    let said = String::from_utf8_lossy(&done.stdout);
-    if done.status.code() == Some(3) {
-        println!("skipped: {said}");
-        return;
-    }
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let Some(said) = said_by(program) else { return };
     let lines: Vec<&str> = said.lines().collect();
     // Midnight of a summer's day is 04:00 UTC, of a winter's day 05:00.
     assert_eq!(lines[..5], ["2025-07-22", "2025-07-21", "2025-01-21", "2025-01-21", "2025-01-22"], "{said}");

@@ -499,7 +499,7 @@ mod tests {
         // Other papers are another model, by whatever name.
         say(&place, "horizon_bars: ", "horizon_bars: 1");
         let looked = watch.look();
-        assert_eq!(looked.gone, [place.clone()]);
+        assert_eq!(looked.gone, std::slice::from_ref(&place));
         let after = looked.sound[0].note;
         assert_eq!((after.name, after.version), (before.name, before.version));
         assert_ne!(after.digest, before.digest);

@@ -87,6 +87,25 @@ pub(crate) fn one_earlier(first: f64, xs: &Scratch) -> Scratch {
     earlier
 }
 
+/// The longest window that is gone through value by value, beside those of other bars: as long as this it costs less
+/// than what is carried from bar to bar.
+pub(crate) const DIRECT_MAX: usize = 32;
+/// For windows of `period` values (at most [`DIRECT_MAX`]) that lie in the stretch: the places where `LANES` of them
+/// end, one after another; every window is in it, some of them twice.
+#[inline(always)]
+pub(crate) fn ends_of_windows<const LANES: usize>(period: usize) -> impl Iterator<Item = usize> {
+    (period - 1..STRETCH).step_by(LANES).map(
+        #[inline(always)]
+        |from| from.min(STRETCH - LANES),
+    )
+}
+
+/// The values `ago` before those of some places.
+#[inline(always)]
+pub(crate) fn lanes<const LANES: usize>(xs: &Scratch, from: usize, ago: usize) -> &[f64; LANES] {
+    xs[from - ago..].first_chunk().unwrap_or(&[0.0; LANES])
+}
+
 /// Takes all bars; `out` has a column for each output and becomes as long as the bars. One by one unless `by_column`.
 pub(crate) fn take_all<I: Indicator>(
     mut indicator: I,

@@ -271,8 +271,8 @@ fn compare_columns(built: &Built, candles: &[Candle], cuts: [usize; 2]) -> Resul
             for column in &mut out {
                 (column.values, column.known) = (vec![0.0; end - from], vec![false; end - from]);
             }
-            for at in from..end {
-                for (column, value) in out.iter_mut().zip(swept.update(&candles[at])) {
+            for (at, candle) in candles.iter().enumerate().take(end).skip(from) {
+                for (column, value) in out.iter_mut().zip(swept.update(candle)) {
                     column.known[at - from] = value.is_some();
                     column.values[at - from] = value.unwrap_or_default();
                 }

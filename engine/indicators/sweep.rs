@@ -10,7 +10,7 @@ use crate::declaration::Column;
 use crate::indicator::{Columns, Indicator, Values};
 
 /// Bars of a stretch.
-pub const STRETCH: usize = 256;
+pub const STRETCH: usize = 128;
 
 /// Room for one number of every bar of a stretch.
 pub type Scratch = [f64; STRETCH];
@@ -161,10 +161,13 @@ fn one_by_one<I: Indicator>(
             session: session[at],
             second: bars.second.get(from + at).copied(),
         };
-        let lines = lines.as_mut().iter_mut().enumerate();
-        match indicator.update(&candle) {
-            Some(values) => lines.for_each(|(output, line)| line[at % STRETCH] = values.value(output)),
-            None => lines.for_each(|(_, line)| line[at % STRETCH] = f64::NAN),
+        let answer = indicator.update(&candle);
+        let lines = lines.as_mut().iter_mut();
+        match answer {
+            Some(values) => {
+                lines.zip(0..).for_each(|(line, output)| line[at % STRETCH] = values.value(output))
+            }
+            None => lines.for_each(|line| line[at % STRETCH] = f64::NAN),
         }
     }
     indicator
@@ -211,8 +214,8 @@ impl pulp::NullaryFnOnce for Settle<'_> {
         let mut bits = 0;
         for (value, number) in self.values.iter_mut().zip(self.line) {
             *value = *number;
-            // A number less itself is 0, all its bits; what is none is no number still.
-            bits |= (number - number).to_bits();
+            // Nothing times a number is 0, all its bits; what is none is no number still.
+            bits |= (number * 0.0).abs().to_bits();
         }
         self.known.fill(true);
         if bits != 0 {

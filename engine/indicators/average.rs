@@ -1,8 +1,8 @@
 //! Moving averages: simple, exponential (single, double, triple), weighted, Hull's and Kaufman's.
 
-use crate::glide::{Glide, TOGETHER};
+use crate::glide::{Glide, TOGETHER, glide_by};
 use crate::indicator::Series;
-use crate::sweep::{SCRATCH, STRETCH, Scratch, each, one_earlier};
+use crate::sweep::{DIRECT_MAX, SCRATCH, STRETCH, Scratch, each, ends_of_windows, lanes, one_earlier};
 use crate::window::{Ring, Sum, checked};
 
 state! {
@@ -372,20 +372,45 @@ impl Series for Wma {
         if !self.is_warm {
             return false;
         }
-        let period = self.tails.len() - 1;
-        let (mut xs, mut line) = (&xs[..], &mut line[..]);
-        while !xs.is_empty() {
-            let count = (period - self.at).min(xs.len());
-            let (now, later) = xs.split_at(count);
-            let (line_now, line_later) = line.split_at_mut(count);
-            self.slide(now, line_now);
-            (xs, line) = (later, line_later);
+        let (period, at, mut from) = (self.tails.len() - 1, self.at, 0);
+        let is_direct = period <= DIRECT_MAX;
+        let carried = if is_direct { period } else { STRETCH };
+        while from < carried {
+            let end = (from + period - self.at).min(carried);
+            self.slide(&xs[from..end], &mut line[from..end]);
+            from = end;
+        }
+        if is_direct {
+            for from in ends_of_windows::<32>(period) {
+                self.direct::<32>(from, xs, line);
+            }
+            let running = (at + STRETCH) % period;
+            (self.at, self.head, self.head_moment) = (0, 0.0, 0.0);
+            (self.tails_left, self.place) = (period as f64 - 1.0, 1.0);
+            xs[STRETCH - running - period..].iter().for_each(|x| self.take(*x));
         }
         true
     }
 }
 
 impl Wma {
+    /// Averages of the windows that end at some places.
+    #[inline(always)]
+    fn direct<const LANES: usize>(&self, from: usize, xs: &Scratch, line: &mut Scratch) {
+        let (period, mut sums) = (self.tails.len() - 1, [0.0; LANES]);
+        let mut weight = period as f64;
+        for ago in 0..period {
+            let values = lanes::<LANES>(xs, from, ago);
+            for lane in 0..LANES {
+                sums[lane] += weight * values[lane];
+            }
+            weight -= 1.0;
+        }
+        for lane in 0..LANES {
+            line[from + lane] = sums[lane] * self.per_weights;
+        }
+    }
+
     /// Takes values that do not go beyond the running block.
     #[inline(always)]
     fn slide(&mut self, xs: &[f64], line: &mut [f64]) {
@@ -510,17 +535,16 @@ impl Series for Kama {
         let (Some(last), true) = (self.last, self.path.is_warm() && self.ring.is_full()) else {
             return false;
         };
-        let (mut olds, mut paths) = (SCRATCH, SCRATCH);
+        let (mut ways, mut paths) = (SCRATCH, SCRATCH);
         let lasts = one_earlier(last, xs);
         self.path.sweep(&each(|i| (xs[i] - lasts[i]).abs()), &mut paths);
-        self.ring.sweep(xs, &mut olds);
-        let kept = each(|i| 1.0 - speed(paths[i], xs[i] - olds[i]));
+        self.ring.sweep(xs, &mut ways, |x, old| x - old);
+        let kept = each(|i| 1.0 - speed(paths[i], ways[i]));
         let steps = each(|i| xs[i] - lasts[i]);
-        // As the distance from the last value: a step less to wait for.
         let mut distance = self.held - last;
-        for (((x, step), kept), line) in xs.iter().zip(&steps).zip(&kept).zip(&mut *line) {
-            distance = (distance - step) * kept;
-            *line = x + distance;
+        let made_of = xs.as_chunks().0.iter().zip(steps.as_chunks().0).zip(kept.as_chunks().0);
+        for (((xs, steps), kept), line) in made_of.zip(line.as_chunks_mut().0) {
+            *line = glide_by(&mut distance, *xs, *steps, *kept);
         }
         self.held = line[STRETCH - 1];
         self.last = Some(xs[STRETCH - 1]);

@@ -53,7 +53,7 @@ impl Indicator for Bollinger {
     #[inline(always)]
     fn sweep(&mut self, bars: &Stretch<'_>, [upper, middle, lower]: &mut [Scratch; 3]) -> bool {
         let mut spreads = Spreads::new();
-        let is_swept = self.moments.sweep(bars.close, &mut spreads);
+        let is_swept = self.moments.sweep::<true>(bars.close, &mut spreads);
         let per_count = self.moments.per_count();
         let deviations = each(|i| (spreads.squares[i] * per_count).sqrt());
         *upper = each(|i| spreads.mean[i] + self.above * deviations[i]);

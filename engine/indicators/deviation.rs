@@ -35,7 +35,7 @@ impl Series for Deviation {
     #[inline(always)]
     fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
         let mut spreads = Spreads::new();
-        let is_swept = self.moments.sweep(xs, &mut spreads);
+        let is_swept = self.moments.sweep::<false>(xs, &mut spreads);
         let per_count = self.moments.per_count();
         *line = each(|i| self.factor * (spreads.squares[i] * per_count).sqrt());
         is_swept
@@ -70,7 +70,7 @@ impl Series for Variance {
     #[inline(always)]
     fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
         let mut spreads = Spreads::new();
-        let is_swept = self.moments.sweep(xs, &mut spreads);
+        let is_swept = self.moments.sweep::<false>(xs, &mut spreads);
         let per_count = self.moments.per_count();
         *line = each(|i| spreads.squares[i] * per_count);
         is_swept

@@ -18,10 +18,11 @@ say if the bar closed now. A value that cannot be known is missing, never a NaN.
 
 *Warm-up*: finished bars until the first full answer. *Forgets*: bars until the value no longer depends on where history
 began (exactly for windows, to 1e-9 of itself for recursions); both at the default parameters, the second measured by
-`indicators::memory::forgets_after`. *ns*: a finished bar, out of columns in cache. *TA-Lib*: our time over
-TA-Lib's C loop for a million bars, same run. *Golden*: worst error against the reference vectors, as a share of their
-tolerance (1 would just pass). Figures come from `docs/indicators-measured.csv` (written by
-`cargo bench -p indicators --bench indicators`) and `docs/indicators-golden.csv`.
+`indicators::memory::forgets_after`. *ns*: a finished bar, taken one by one as live, out of columns in cache. *TA-Lib*:
+our time over TA-Lib's C loop for a million bars, both by their thread's own clock and the fastest of several runs; a
+batch sweeps columns (`engine/indicators/sweep.rs`) where that is faster, and equals the bars one by one to 1e-12.
+*Golden*: worst error against the reference vectors, as a share of their tolerance (1 would just pass). Figures come from
+`docs/indicators-measured.csv` (written by `cargo bench -p indicators --bench indicators`) and `docs/indicators-golden.csv`.
 
 | name | parameters | outputs | warm-up | forgets | source; deliberate differences | ns | TA-Lib | golden |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |

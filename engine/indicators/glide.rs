@@ -64,6 +64,22 @@ impl Glide {
     }
 }
 
+/// The same where each value has its own part of the distance that is kept: the averages after four values, which are
+/// so many steps apart, from the distance before them.
+#[inline(always)]
+pub(crate) const fn glide_by(distance: &mut f64, xs: Four, steps: Four, kept: Four) -> Four {
+    let [a, b, c, d] = xs;
+    let [k, k2, k3, k4] = kept;
+    let left = k * steps[0];
+    let left2 = k2 * (left + steps[1]);
+    let left3 = k3 * (left2 + steps[2]);
+    let left4 = k4 * (left3 + steps[3]);
+    let (two, last) = (k * k2, k3 * k4);
+    let from = *distance;
+    *distance = two * last * from - left4;
+    [a + (k * from - left), b + (two * from - left2), c + (two * k3 * from - left3), d + *distance]
+}
+
 /// A stretch's averages of amounts that are not negative and of which less than `nothing` is nothing, if they were
 /// made without regard to that: made again where one of them, or the average before them, came near it.
 #[inline(always)]

@@ -4,7 +4,7 @@
 //! an anchor that lies in the window itself (the newest value of the old block, the first of the new), so that
 //! a price of a billion moving by cents keeps its digits, and a value that left leaves no trace.
 
-use crate::sweep::{SCRATCH, Scratch};
+use crate::sweep::{DIRECT_MAX, SCRATCH, STRETCH, Scratch, ends_of_windows, lanes};
 use crate::window::{checked, tails_of};
 
 /// Mean and squared deviations of a window.
@@ -48,7 +48,8 @@ impl Spread {
     }
 }
 
-/// The spreads of a stretch of windows, number by number: see [`Spread`].
+/// The spreads of a stretch of windows, number by number: see [`Spread`]. Where only the squares are asked for, the
+/// others are anything.
 pub(crate) struct Spreads {
     pub(crate) mean: Scratch,
     pub(crate) away: Scratch,
@@ -163,19 +164,59 @@ impl Moments {
         }
     }
 
-    /// Takes a stretch. False, and nothing is taken, until a block has passed.
+    /// Takes a stretch; unless `WHOLE`, only the squares are right. False, and nothing is taken, until a block has
+    /// passed.
     #[inline(always)]
-    pub(crate) fn sweep(&mut self, xs: &Scratch, spreads: &mut Spreads) -> bool {
-        if self.is_warm {
-            let mut from = 0;
-            while from < xs.len() {
-                let end = (from + self.room()).min(xs.len());
-                self.slide(from, &xs[from..end], spreads);
-                self.end_block(square_tails);
-                from = end;
+    pub(crate) fn sweep<const WHOLE: bool>(&mut self, xs: &Scratch, spreads: &mut Spreads) -> bool {
+        if !self.is_warm {
+            return false;
+        }
+        let (period, at, mut from) = (self.period(), self.at, 0);
+        let is_direct = period <= SQUARED_MAX;
+        let carried = if is_direct { period } else { STRETCH };
+        while from < carried {
+            let end = (from + self.room()).min(carried);
+            self.slide::<WHOLE>(from, &xs[from..end], spreads);
+            self.end_block(square_tails);
+            from = end;
+        }
+        if is_direct {
+            for from in ends_of_windows::<16>(period) {
+                self.direct::<16>(from, xs, spreads);
+            }
+            self.resume(at, xs);
+        }
+        true
+    }
+
+    /// Spreads of the windows that end at some places, each from its newest value.
+    #[inline(always)]
+    fn direct<const LANES: usize>(&self, from: usize, xs: &Scratch, spreads: &mut Spreads) {
+        let newest = lanes::<LANES>(xs, from, 0);
+        let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
+        for ago in 1..self.period() {
+            let values = lanes::<LANES>(xs, from, ago);
+            for lane in 0..LANES {
+                let step = values[lane] - newest[lane];
+                sums[lane] += step;
+                squares[lane] += step * step;
             }
         }
-        self.is_warm
+        for lane in 0..LANES {
+            let off = sums[lane] * self.per_period;
+            spreads.mean[from + lane] = newest[lane] + off;
+            spreads.away[from + lane] = -off;
+            let all = squares[lane] - sums[lane] * off;
+            spreads.squares[from + lane] = if all > 0.0 { all } else { 0.0 };
+        }
+    }
+
+    /// The state after a stretch that began at place `at` of its block, out of the stretch alone.
+    #[inline(always)]
+    fn resume(&mut self, at: usize, xs: &Scratch) {
+        let running = (at + STRETCH) % self.period();
+        (self.at, self.head_sum, self.head_squares, self.tails) = (0, 0.0, 0.0, self.period - 1.0);
+        xs[STRETCH - running - self.period()..].iter().for_each(|x| self.take(*x));
     }
 
     /// Values until the running block is full.
@@ -184,9 +225,10 @@ impl Moments {
         self.tail_sums.len() - 1 - self.at
     }
 
-    /// Takes values that do not go beyond the running block; their spreads stand from place `from` on.
+    /// Takes values that do not go beyond the running block; their spreads stand from place `from` on. Unless `WHOLE`,
+    /// how far the mean is from the block's anchor stands for how far the value is from the mean.
     #[inline(always)]
-    fn slide(&mut self, from: usize, xs: &[f64], spreads: &mut Spreads) {
+    fn slide<const WHOLE: bool>(&mut self, from: usize, xs: &[f64], spreads: &mut Spreads) {
         let count = xs.len();
         if self.at == 0 {
             (self.anchor, self.head_sum, self.head_squares) = (xs[0], 0.0, 0.0);
@@ -211,8 +253,12 @@ impl Moments {
             let sum = away[i] + (tail_sums[i] + moved);
             let all = squares[i] + (tail_squares[i] + shift * (2.0 * tail_sums[i] + moved));
             let off = sum * per_period;
-            mean[i] = anchor + off;
-            away[i] = (xs[i] - anchor) - off;
+            if WHOLE {
+                mean[i] = anchor + off;
+                away[i] = (xs[i] - anchor) - off;
+            } else {
+                away[i] = off;
+            }
             let all = all - sum * off;
             squares[i] = if all > 0.0 { all } else { 0.0 };
         }
@@ -261,6 +307,9 @@ fn square_tails(block: &mut [f64], tail_squares: &mut [f64]) -> f64 {
     }
     anchor
 }
+
+/// The longest window whose squares are summed value by value, beside those of other bars.
+const SQUARED_MAX: usize = 16;
 
 /// A straight line through a window (least squares), bars counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -430,16 +479,44 @@ impl Rise {
     /// Takes a stretch. False, and nothing is taken, until a block has passed.
     #[inline(always)]
     pub(crate) fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
-        if self.is_warm {
-            let mut from = 0;
-            while from < xs.len() {
-                let end = (from + self.tail_sums.len() - 1 - self.at).min(xs.len());
-                self.slide(&xs[from..end], &mut line[from..end]);
-                self.end_block();
-                from = end;
+        if !self.is_warm {
+            return false;
+        }
+        let (period, at, mut from) = (self.tail_sums.len() - 1, self.at, 0);
+        let is_direct = period <= DIRECT_MAX;
+        let carried = if is_direct { period } else { STRETCH };
+        while from < carried {
+            let end = (from + period - self.at).min(carried);
+            self.slide(&xs[from..end], &mut line[from..end]);
+            self.end_block();
+            from = end;
+        }
+        if is_direct {
+            for from in ends_of_windows::<16>(period) {
+                self.direct::<16>(from, xs, line);
+            }
+            let running = (at + STRETCH) % period;
+            (self.at, self.head_sum, self.head_moment, self.tails) = (0, 0.0, 0.0, period as f64 - 1.0);
+            xs[STRETCH - running - period..].iter().for_each(|x| self.take(*x));
+        }
+        true
+    }
+
+    /// Rises of the windows that end at some places, each from its newest value.
+    #[inline(always)]
+    fn direct<const LANES: usize>(&self, from: usize, xs: &Scratch, line: &mut Scratch) {
+        let (newest, mut rises) = (lanes::<LANES>(xs, from, 0), [0.0; LANES]);
+        let mut place = self.middle;
+        for ago in 1..self.tail_sums.len() - 1 {
+            let values = lanes::<LANES>(xs, from, ago);
+            place -= 1.0;
+            for lane in 0..LANES {
+                rises[lane] += place * (values[lane] - newest[lane]);
             }
         }
-        self.is_warm
+        for lane in 0..LANES {
+            line[from + lane] = rises[lane] * self.per_spread;
+        }
     }
 
     /// Takes values that do not go beyond the running block.
@@ -587,20 +664,19 @@ impl Pairs {
         if !self.first.is_warm {
             return false;
         }
-        let mut from = 0;
-        while from < xs.len() {
-            let end = (from + self.first.room()).min(xs.len());
+        let (period, start, mut from) = (self.first.period(), self.first.at, 0);
+        let is_direct = period <= SQUARED_MAX;
+        let carried = if is_direct { period } else { STRETCH };
+        while from < carried {
+            let end = (from + self.first.room()).min(carried);
             let (at, xs, ys) = (self.first.at, &xs[from..end], &ys[from..end]);
             let products = &mut products[from..end];
             self.slide(xs, ys, products);
-            self.first.slide(from, xs, first);
-            self.second.slide(from, ys, second);
-            let anchors = (self.first.anchor, self.second.anchor);
+            self.first.slide::<false>(from, xs, first);
+            self.second.slide::<false>(from, ys, second);
             let count = self.first.period;
             for (i, product) in products.iter_mut().enumerate() {
-                let away =
-                    ((xs[i] - anchors.0) - first.away[from + i], (ys[i] - anchors.1) - second.away[from + i]);
-                *product -= count * away.0 * away.1;
+                *product -= count * first.away[from + i] * second.away[from + i];
             }
             self.raw[at..][..xs.len()].copy_from_slice(xs);
             self.raw_second[at..][..ys.len()].copy_from_slice(ys);
@@ -608,6 +684,19 @@ impl Pairs {
             self.second.end_block(square_tails);
             self.end_block();
             from = end;
+        }
+        if is_direct {
+            for from in ends_of_windows::<8>(period) {
+                direct::<8>((from, period), (xs, ys), (first, second), products);
+            }
+            let running = (start + STRETCH) % period;
+            let last = STRETCH - running - period..;
+            for moments in [&mut self.first, &mut self.second] {
+                (moments.at, moments.head_sum, moments.head_squares) = (0, 0.0, 0.0);
+                moments.tails = moments.period - 1.0;
+            }
+            self.head_products = 0.0;
+            xs[last.clone()].iter().zip(&ys[last]).for_each(|(x, y)| self.take(*x, *y));
         }
         true
     }
@@ -630,6 +719,38 @@ impl Pairs {
             let moved = f64::from(most - i as i32) * shifts.1;
             products[i] += tails[i] + shifts.0 * (sums_b[i] + moved) + shifts.1 * sums_a[i];
         }
+    }
+}
+
+/// Squares and products of the windows of `period` pairs that end at some places, each from its newest pair.
+#[inline(always)]
+fn direct<const LANES: usize>(
+    (from, period): (usize, usize),
+    (xs, ys): (&Scratch, &Scratch),
+    (first, second): (&mut Spreads, &mut Spreads),
+    products: &mut Scratch,
+) {
+    let (newest_x, newest_y) = (lanes::<LANES>(xs, from, 0), lanes::<LANES>(ys, from, 0));
+    let [mut sum_x, mut sum_y, mut square_x, mut square_y, mut product] = [[0.0; LANES]; 5];
+    for ago in 1..period {
+        let (x, y) = (lanes::<LANES>(xs, from, ago), lanes::<LANES>(ys, from, ago));
+        for lane in 0..LANES {
+            let (step_x, step_y) = (x[lane] - newest_x[lane], y[lane] - newest_y[lane]);
+            sum_x[lane] += step_x;
+            sum_y[lane] += step_y;
+            square_x[lane] += step_x * step_x;
+            square_y[lane] += step_y * step_y;
+            product[lane] += step_x * step_y;
+        }
+    }
+    let per_period = 1.0 / period as f64;
+    for lane in 0..LANES {
+        let at = from + lane;
+        let (off_x, off_y) = (sum_x[lane] * per_period, sum_y[lane] * per_period);
+        let (all_x, all_y) = (square_x[lane] - sum_x[lane] * off_x, square_y[lane] - sum_y[lane] * off_y);
+        first.squares[at] = if all_x > 0.0 { all_x } else { 0.0 };
+        second.squares[at] = if all_y > 0.0 { all_y } else { 0.0 };
+        products[at] = product[lane] - sum_x[lane] * off_y;
     }
 }
 

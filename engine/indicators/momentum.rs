@@ -33,9 +33,7 @@ impl Series for Mom {
 
     #[inline(always)]
     fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
-        let is_swept = self.ring.sweep(xs, line);
-        line.iter_mut().zip(xs).for_each(|(old, x)| *old = x - *old);
-        is_swept
+        self.ring.sweep(xs, line, |x, old| x - old)
     }
 }
 
@@ -66,9 +64,7 @@ impl Series for Roc {
 
     #[inline(always)]
     fn sweep(&mut self, xs: &Scratch, line: &mut Scratch) -> bool {
-        let is_swept = self.ring.sweep(xs, line);
-        line.iter_mut().zip(xs).for_each(|(old, x)| *old = change(*x, *old));
-        is_swept
+        self.ring.sweep(xs, line, change)
     }
 }
 
@@ -321,17 +317,21 @@ impl Indicator for Ultimate {
         let lows: Scratch = each(|i| smaller(bars.low[i], lasts[i]));
         let pressures = each(|i| bars.close[i] - lows[i]);
         let ranges = each(|i| larger(bars.high[i], lasts[i]) - lows[i]);
-        *line = SCRATCH;
-        for ((pressure, range), weight) in self.pressure.iter_mut().zip(&mut self.range).zip([4.0, 2.0, 1.0])
-        {
-            let (mut pressure_sums, mut range_sums) = (SCRATCH, SCRATCH);
-            pressure.sweep(&pressures, &mut pressure_sums);
-            range.sweep(&ranges, &mut range_sums);
-            for ((score, pressure), range) in line.iter_mut().zip(&pressure_sums).zip(&range_sums) {
-                *score += if *range > 0.0 { weight * (pressure / range) } else { 0.0 };
-            }
+        let (mut pressure_sums, mut range_sums) = ([SCRATCH; 3], [SCRATCH; 3]);
+        for at in 0..3 {
+            self.pressure[at].sweep(&pressures, &mut pressure_sums[at]);
+            self.range[at].sweep(&ranges, &mut range_sums[at]);
         }
-        line.iter_mut().for_each(|score| *score = 100.0 * (*score / 7.0));
+        *line = each(|i| {
+            // Three shares on one denominator: a division takes longer than all the rest. No range, no share.
+            let share = |at: usize| {
+                let (pressure, range) = (pressure_sums[at][i], range_sums[at][i]);
+                if range > 0.0 { (pressure, range) } else { (0.0, 1.0) }
+            };
+            let ((p, r), (p2, r2), (p3, r3)) = (share(0), share(1), share(2));
+            let (first, all) = ((4.0 * p * r2 + 2.0 * p2 * r) * r3 + p3 * (r * r2), r * r2 * r3);
+            first / all * (100.0 / 7.0)
+        });
         self.last = Some(bars.close[STRETCH - 1]);
         true
     }

@@ -10,7 +10,7 @@ use crate::declaration::Column;
 use crate::indicator::{Columns, Indicator, Values};
 
 /// Bars of a stretch.
-pub const STRETCH: usize = 256;
+pub const STRETCH: usize = 128;
 
 /// Room for one number of every bar of a stretch.
 pub type Scratch = [f64; STRETCH];
@@ -87,6 +87,25 @@ pub(crate) fn one_earlier(first: f64, xs: &Scratch) -> Scratch {
     earlier
 }
 
+/// The longest window that is gone through value by value, beside those of other bars: as long as this it costs less
+/// than what is carried from bar to bar.
+pub(crate) const DIRECT_MAX: usize = 32;
+/// For windows of `period` values (at most [`DIRECT_MAX`]) that lie in the stretch: the places where `LANES` of them
+/// end, one after another; every window is in it, some of them twice.
+#[inline(always)]
+pub(crate) fn ends_of_windows<const LANES: usize>(period: usize) -> impl Iterator<Item = usize> {
+    (period - 1..STRETCH).step_by(LANES).map(
+        #[inline(always)]
+        |from| from.min(STRETCH - LANES),
+    )
+}
+
+/// The values `ago` before those of some places.
+#[inline(always)]
+pub(crate) fn lanes<const LANES: usize>(xs: &Scratch, from: usize, ago: usize) -> &[f64; LANES] {
+    xs[from - ago..].first_chunk().unwrap_or(&[0.0; LANES])
+}
+
 /// Takes all bars; `out` has a column for each output and becomes as long as the bars. One by one unless `by_column`.
 pub(crate) fn take_all<I: Indicator>(
     mut indicator: I,
@@ -142,10 +161,13 @@ fn one_by_one<I: Indicator>(
             session: session[at],
             second: bars.second.get(from + at).copied(),
         };
-        let lines = lines.as_mut().iter_mut().enumerate();
-        match indicator.update(&candle) {
-            Some(values) => lines.for_each(|(output, line)| line[at % STRETCH] = values.value(output)),
-            None => lines.for_each(|(_, line)| line[at % STRETCH] = f64::NAN),
+        let answer = indicator.update(&candle);
+        let lines = lines.as_mut().iter_mut();
+        match answer {
+            Some(values) => {
+                lines.zip(0..).for_each(|(line, output)| line[at % STRETCH] = values.value(output))
+            }
+            None => lines.for_each(|line| line[at % STRETCH] = f64::NAN),
         }
     }
     indicator
@@ -192,8 +214,8 @@ impl pulp::NullaryFnOnce for Settle<'_> {
         let mut bits = 0;
         for (value, number) in self.values.iter_mut().zip(self.line) {
             *value = *number;
-            // A number less itself is 0, all its bits; what is none is no number still.
-            bits |= (number - number).to_bits();
+            // Nothing times a number is 0, all its bits; what is none is no number still.
+            bits |= (number * 0.0).abs().to_bits();
         }
         self.known.fill(true);
         if bits != 0 {

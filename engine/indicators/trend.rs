@@ -207,14 +207,10 @@ impl Sar {
             above(extreme)
         };
         let end = if is_long { high } else { low };
-        let is_new = if is_long { end > extreme } else { end < extreme };
-        let (extreme, speed) = if turns {
-            (end, self.step)
-        } else if is_new {
-            (end, smaller(speed + self.step, self.most))
-        } else {
-            (extreme, speed)
-        };
+        // Without a branch on whether there is a new extreme: that is a coin's toss to the processor.
+        let reached = if is_long { larger(end, extreme) } else { smaller(end, extreme) };
+        let faster = smaller(speed + if reached == extreme { 0.0 } else { self.step }, self.most);
+        let (extreme, speed) = if turns { (end, self.step) } else { (reached, faster) };
         let next = answer + speed * (extreme - answer);
         let sar = if is_long { below(next) } else { above(next) };
         (SarRun::Run { is_long, sar, extreme, speed, high, low }, Some(answer))

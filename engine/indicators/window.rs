@@ -66,20 +66,20 @@ impl Ring {
         self.held.len()
     }
 
-    /// Takes a stretch; `olds` become the values `period` updates before each. False, and nothing is taken, until
-    /// there were as many.
+    /// Takes a stretch; `line` becomes what `join` makes of each value and the one `period` updates before it. False,
+    /// and nothing is taken, until there were as many.
     #[inline(always)]
-    pub(crate) fn sweep(&mut self, xs: &Scratch, olds: &mut Scratch) -> bool {
+    pub(crate) fn sweep(&mut self, xs: &Scratch, line: &mut Scratch, join: impl Fn(f64, f64) -> f64) -> bool {
         if !self.is_full {
             return false;
         }
         let period = self.held.len();
         let (later, earlier) = self.held.split_at(self.next);
-        for (old, held) in olds.iter_mut().zip(earlier.iter().chain(later)) {
-            *old = *held;
+        for ((place, x), old) in line.iter_mut().zip(xs).zip(earlier.iter().chain(later)) {
+            *place = join(*x, *old);
         }
-        if let Some(olds) = olds.get_mut(period..) {
-            olds.copy_from_slice(&xs[..STRETCH - period]);
+        for ((place, x), old) in line.iter_mut().zip(xs).skip(period).zip(xs) {
+            *place = join(*x, *old);
         }
         for x in &xs[STRETCH.saturating_sub(period)..] {
             self.held[self.next] = *x;
@@ -236,6 +236,30 @@ fn doubled(
     }
 }
 
+/// Sums of the windows that lie in the stretch, of doubled ones.
+#[inline(always)]
+fn double_sums(period: usize, xs: &Scratch, line: &mut Scratch) {
+    let (sums, mut offset) = (&mut line[period..], 0);
+    doubled(
+        xs,
+        period,
+        |a, b| a + b,
+        #[inline(always)]
+        |length, joined| {
+            if period & length == 0 {
+                return;
+            }
+            let joined = &joined[period - offset..STRETCH - offset];
+            if offset == 0 {
+                sums.copy_from_slice(joined);
+            } else {
+                sums.iter_mut().zip(joined).for_each(|(sum, x)| *sum += x);
+            }
+            offset += length;
+        },
+    );
+}
+
 #[inline(always)]
 fn sum_tails(block: &mut [f64]) {
     join_tails(block, 0.0, |a, b| a + b);
@@ -277,19 +301,7 @@ impl Series for Sum {
         if period > DOUBLED_MAX {
             return true;
         }
-        let (sums, mut offset) = (&mut line[period..], 0);
-        doubled(xs, period, add, |length, joined| {
-            if period & length == 0 {
-                return;
-            }
-            let joined = &joined[period - offset..STRETCH - offset];
-            if offset == 0 {
-                sums.copy_from_slice(joined);
-            } else {
-                sums.iter_mut().zip(joined).for_each(|(sum, x)| *sum += x);
-            }
-            offset += length;
-        });
+        double_sums(period, xs, line);
         (self.at, self.head) = left_behind(&mut self.tails, at, xs, 0.0, add, sum_tails);
         true
     }
@@ -365,16 +377,22 @@ impl Series for Highest {
             return true;
         }
         let highest = &mut line[period..];
-        doubled(xs, period, larger, |length, joined| {
-            if 2 * length > period {
-                // Two that overlap make the window.
-                let pairs = joined[period..].iter().zip(&joined[length..]);
-                highest
-                    .iter_mut()
-                    .zip(pairs)
-                    .for_each(|(most, (newer, older))| *most = larger(*newer, *older));
-            }
-        });
+        doubled(
+            xs,
+            period,
+            larger,
+            #[inline(always)]
+            |length, joined| {
+                if 2 * length > period {
+                    // Two that overlap make the window.
+                    let pairs = joined[period..].iter().zip(&joined[length..]);
+                    highest
+                        .iter_mut()
+                        .zip(pairs)
+                        .for_each(|(most, (newer, older))| *most = larger(*newer, *older));
+                }
+            },
+        );
         (self.at, self.head) = left_behind(&mut self.tails, at, xs, none, larger, highest_tails);
         true
     }

@@ -43,7 +43,7 @@ fn ours(trades: &[Trade]) -> u64 {
     let mut bars = Bars::new();
     let mut count = Count(0);
     for trade in trades {
-        if bars.begins_session(trade.at) {
+        if bars.begins_session(trade.at, trade.at) {
             bars.begin_session(trade.at, &mut count);
         }
         bars.trade(trade.at, trade, &mut count);

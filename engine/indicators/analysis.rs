@@ -329,7 +329,7 @@ impl Analysis {
 
     #[inline]
     fn begin(&mut self, at: Timestamp, now: Timestamp) {
-        if self.bars.begins_session(at) && at.since(now) <= crate::bars::AHEAD_NS_MAX {
+        if self.bars.begins_session(now, at) && at.since(now) <= crate::bars::AHEAD_NS_MAX {
             self.is_torn |= self.bars.is_torn();
             self.settle();
             self.bars.begin_session(at, &mut self.board);

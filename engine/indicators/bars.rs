@@ -29,6 +29,7 @@ use crate::ledger::{LEDGER_TRADES, Ledger};
 use crate::part::Part;
 use crate::recent::RecentTrades;
 use market::quote::{Bar, SaleRule, Timeframe, Trade};
+use market::session::Session;
 use market::time::{MINUTE, SECOND};
 use market::{Price, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -64,7 +65,8 @@ pub struct Counts {
     pub unmatched: u64,
     /// Trades repeated by the feed: dropped.
     pub repeated: u64,
-    /// Trades and minutes of history outside the regular session: left out.
+    /// Trades and minutes of history outside the regular session, and of one that was over before anything of it was
+    /// heard: left out.
     pub outside: u64,
     /// Trades whose sale conditions let them change nothing.
     pub ignored: u64,
@@ -225,11 +227,13 @@ impl Bars {
         close.into_iter().chain(rebuild).min()
     }
 
-    /// True when a tick or minute bar stamped `at` begins a session later than the one under construction.
+    /// True when a tick or minute bar stamped `at` and heard `now` begins a session later than the one under
+    /// construction. One that is over is not begun: what time closed meanwhile (its week, say) would open again.
     #[inline]
-    pub fn begins_session(&self, at: Timestamp) -> bool {
+    pub fn begins_session(&self, now: Timestamp, at: Timestamp) -> bool {
         let current = self.day.is_some_and(|day| at < day.session.close);
-        !current && market::session::session_at(at).is_some()
+        let is_over = |session: &Session| session.close <= now - CLOSE_GRACE_NS;
+        !current && market::session::session_at(at).is_some_and(|session| !is_over(&session))
     }
 
     /// Closes everything stamped before `at` and opens the session that holds it.

@@ -59,7 +59,7 @@ impl Desk {
 
     fn trade(&mut self, now: Timestamp, trade: &Trade) {
         self.pass(now);
-        if self.bars.begins_session(trade.at) {
+        if self.bars.begins_session(now, trade.at) {
             if self.bars.is_torn() {
                 self.settle();
             }
@@ -155,10 +155,25 @@ fn run(first: Date, draws: &[Draw]) -> Vec<(Timestamp, Trade, u8)> {
     run
 }
 
-/// The trades that belong into bars when none is taken back: late ones too, as long as their session runs on.
+/// Which trades belong into bars: late ones too, as long as something of their session was heard before it was over.
+#[derive(Default)]
+struct Door(Option<Session>);
+
+impl Door {
+    fn takes(&mut self, now: Timestamp, trade: &Trade) -> bool {
+        let Some(session) = session::session_at(trade.at) else { return false };
+        let has_begun = self.0.is_some_and(|begun| begun.date == session.date);
+        if !has_begun && now - SECOND < session.close {
+            self.0 = Some(session);
+        }
+        self.0.is_some_and(|begun| begun.date == session.date)
+    }
+}
+
+/// The trades that belong into bars when none is taken back.
 fn entering(run: &[(Timestamp, Trade, u8)]) -> Vec<Trade> {
-    let inside = |trade: &Trade| session::is_open(trade.at);
-    run.iter().map(|(_, trade, _)| *trade).filter(inside).collect()
+    let mut door = Door::default();
+    run.iter().filter(|(now, trade, _)| door.takes(*now, trade)).map(|(_, trade, _)| *trade).collect()
 }
 
 fn settled(mut desk: Desk, now: Timestamp) -> Desk {
@@ -240,13 +255,14 @@ fn lived(run: &[(Timestamp, Trade, u8)], cut: Option<usize>) -> (Desk, Vec<Trade
     let mut desk = Desk::new(Late::Enter);
     let mut right: Vec<Trade> = Vec::new();
     let mut wrong: Vec<(u8, Trade)> = Vec::new();
+    let mut door = Door::default();
     for (n, (now, trade, fate)) in run.iter().enumerate() {
         if Some(n) == cut {
             let bytes = postcard::to_stdvec(&desk.bars).expect("written");
             desk.bars = postcard::from_bytes(&bytes).expect("read");
         }
         desk.trade(*now, trade);
-        if !session::is_open(trade.at) {
+        if !door.takes(*now, trade) {
             continue;
         }
         right.push(*trade);
@@ -277,4 +293,20 @@ fn repent(desk: &mut Desk, right: &mut Vec<Trade>, now: Timestamp, kind: u8, mis
     if let Some(trade) = right.iter_mut().find(|trade| trade.id == mistake.id && is_today) {
         *trade = Trade { at: mistake.at, ..corrected };
     }
+}
+
+/// A week that time has closed stays closed, though the first trade of its last session comes after the bell.
+#[test]
+fn a_session_nothing_was_heard_of_is_not_begun_after_its_end() {
+    let first = RUNS[2];
+    let last = session::offset(first, 1).expect("in the calendar");
+    let trade = |id, at| Trade { price: Price::from_cents(9_000), size: 1, at, id, rule: SaleRule::Regular };
+    let opening = session::session(first).expect("a session").open;
+    let mut desk = Desk::new(Late::Enter);
+    desk.trade(opening, &trade(1, opening));
+    desk.trade(last.close + SECOND, &trade(2, last.close - 4 * MINUTE));
+    let desk = settled(desk, last.close + SECOND);
+    assert_eq!((desk.bars.counts().trades, desk.bars.counts().outside), (1, 1));
+    let weeks = desk.heard.0.iter().filter(|(timeframe, ..)| *timeframe == Timeframe::Week1).count();
+    assert_eq!((weeks, desk.bars.forming(Timeframe::Week1)), (1, None));
 }

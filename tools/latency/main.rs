@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::Parser;
 use live::stages::Stage;
 use market::Date;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use venue::{Flood, OptionFlood, SourceSettings, Speed};
 use wingspread::{place, report, run, settings, wire};
@@ -88,13 +88,7 @@ fn main() -> anyhow::Result<()> {
     println!("{}; {} quotes a second for {} s", place.described, cli.rate, cli.seconds);
     let start = wire::Start { settings: &settings, folder: folder.clone(), opened, place, trade: true };
     let engine = wire::start(start, &mut |line| println!("{line}"))?;
-    let dropping = cli.drop_every.map(|every_ms| {
-        let program = wire::vetting_program().context("`wingspread` is not built beside this tool")?;
-        let (models, journal) = (settings.models.folder.clone(), folder.clone());
-        let places = dropping::Places { models, journal, program };
-        dropping::Dropping::start(places, Duration::from_millis(every_ms))
-    });
-    let dropping = dropping.transpose()?;
+    let dropping = cli.drop_every.map(|every_ms| drop_models(&settings, &folder, every_ms)).transpose()?;
     let run_for = Some(Duration::from_secs(cli.seconds + 3));
     let watch = run::Watch { every: Duration::from_secs(10), run_for, after_the_data: None };
     let mut engine = watch.over(engine, &stop);
@@ -135,6 +129,18 @@ fn main() -> anyhow::Result<()> {
     // A measurement's journal is of no use to anybody.
     let _ = std::fs::remove_dir_all(&folder);
     Ok(())
+}
+
+/// Starts to drop models into the folder of the settings.
+fn drop_models(
+    settings: &settings::Settings,
+    journal: &Path,
+    every_ms: u64,
+) -> anyhow::Result<dropping::Dropping> {
+    let program = wire::vetting_program().context("`wingspread` is not built beside this tool")?;
+    let (models, journal) = (settings.models.folder.clone(), journal.to_owned());
+    let places = dropping::Places { models, journal, program };
+    dropping::Dropping::start(places, Duration::from_millis(every_ms))
 }
 
 fn venue_settings(cli: &Cli, settings: &settings::Settings) -> anyhow::Result<venue::Settings> {

@@ -246,7 +246,7 @@ impl Source {
         match self {
             Self::Simulated(s) => s.model.history(symbol, timeframe),
             Self::Recorded(r) => r.history(symbol, timeframe),
-            Self::Flood(_) => Vec::new(),
+            Self::Flood(f) => f.market().map_or_else(Vec::new, |model| model.history(symbol, timeframe)),
         }
     }
 

@@ -111,7 +111,9 @@ impl View {
                 self.spots.insert(note.symbol, note.spot);
             }
             // What a seat is told again at a start was counted when it was new.
-            Letter::Scored(scored) if envelope.to == Address::Shelf => self.fold_scored(scored),
+            Letter::Scored(scored) if matches!(envelope.to, Address::Shelf | Address::Record) => {
+                self.fold_scored(scored);
+            }
             Letter::Drift(note) => self.fold_drift(at, note),
             Letter::Propose(proposal) => self.fold_proposal(at, proposal),
             Letter::Decided(decision) => self.fold_decision(at, decision),

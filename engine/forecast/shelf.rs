@@ -137,7 +137,12 @@ impl Shelf {
     /// A run begins: seats are fresh, and no bundle has been seen in it.
     pub fn begin_run(&mut self) {
         self.is_open = false;
-        self.newcomers.clear();
+        // Brought to a run that died before it opened: never welcomed, so the next one sees them for the first time.
+        for id in std::mem::take(&mut self.newcomers) {
+            if self.entries.get(&id).is_some_and(|entry| entry.role == Role::Idle) {
+                self.entries.remove(&id);
+            }
+        }
         self.entries.values_mut().for_each(|entry| entry.is_here = false);
         self.places.iter_mut().for_each(|place| place.pairs.clear());
     }
@@ -484,10 +489,11 @@ impl Shelf {
         let place = &mut self.places[timeframe.index()];
         let (watch, predecessor) = (place.watch.take(), place.predecessor.take());
         (place.incumbent, place.has_fallen) = (None, false);
-        if place.away.is_some() {
-            self.set_role(id, Role::Waiting);
-        } else {
-            place.away = Some(Away { id, predecessor, watch });
+        match &place.away {
+            // It only stood in; it is the predecessor of whoever it stood in for, when it was.
+            Some(away) if away.predecessor == Some(id) => self.set_role(id, Role::Predecessor),
+            Some(_) => self.set_role(id, Role::Waiting),
+            None => place.away = Some(Away { id, predecessor, watch }),
         }
         if let Some(next) = next {
             self.seat(now, next, Step::Restored, Figures::default(), None, out);

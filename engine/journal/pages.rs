@@ -18,6 +18,8 @@ const BRANCH: u16 = 0x01;
 const LEAF: u16 = 0x02;
 const OVERFLOW: u16 = 0x04;
 const META: u16 = 0x08;
+/// Pages of tables with several values a key: never made here.
+const DUPLICATES: u16 = 0x20 | 0x40;
 /// A leaf node whose data lies on overflow pages.
 const NODE_BIG: u16 = 0x01;
 /// A leaf node whose data is the record of another tree.
@@ -104,7 +106,7 @@ impl Walk<'_> {
         }
         let page = self.page(root)?;
         let flags = u16_at(&page, 10);
-        let kind = flags & (BRANCH | LEAF | OVERFLOW | META);
+        let kind = flags & (BRANCH | LEAF | OVERFLOW | META | DUPLICATES);
         if kind != BRANCH && kind != LEAF {
             return Err(format!("page {root} has flags {flags:#x}, neither branch nor leaf"));
         }
@@ -134,6 +136,10 @@ impl Walk<'_> {
         let data = self.key(number, page, node)?;
         let size = u32_at(page, node) as usize;
         let flags = u16_at(page, node + 4);
+        // A node that says it holds several values sends a cursor to a second one that is not there.
+        if flags & !(NODE_BIG | NODE_TREE) != 0 {
+            return Err(format!("page {number} has a node of a kind that is never made here"));
+        }
         if flags & NODE_BIG != 0 {
             if data + 8 > self.size {
                 return Err(format!("page {number} has a node cut off"));

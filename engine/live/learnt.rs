@@ -48,7 +48,10 @@ pub fn letters(reader: &Reader, symbol: Symbol) -> Result<Vec<Letter>, Fault> {
             _ => {}
         }
     }
-    let scores = scores.into_values().flatten().map(Letter::Scored);
+    // Whoever was scored last comes first: a seat that waits for its models keeps only so many.
+    let mut scores: Vec<VecDeque<Scored>> = scores.into_values().collect();
+    scores.sort_by_key(|kept| std::cmp::Reverse(kept.back().map(|scored| scored.due)));
+    let scores = scores.into_iter().flatten().map(Letter::Scored);
     Ok(scores.chain(open.into_values().map(Letter::Predicted)).collect())
 }
 

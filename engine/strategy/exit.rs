@@ -94,7 +94,8 @@ pub fn reason(
     today: Date,
     settings: &Settings,
 ) -> Option<ExitReason> {
-    if let Some(last) = last_day {
+    // What ceased to trade before today settles by itself: nobody can close it.
+    if let Some(last) = last_day.filter(|last| *last >= today) {
         let is_late = last <= today && now >= last_day_from(today, settings);
         if last.days_since(today) < settings.days_min || is_late {
             return Some(ExitReason::DaysToExpiry);

@@ -781,6 +781,7 @@ fn what_settles_at_the_open_is_closed_the_session_before() {
     let [weekly, monthly] = [Symbol::literal("SPXW"), Symbol::literal("SPX")];
     assert_eq!(reason(monthly, thursday, 14), None);
     assert_eq!(reason(monthly, thursday, 15), Some(ExitReason::DaysToExpiry));
+    assert_eq!(reason(monthly, EXPIRY, 10), None, "it trades no more");
     assert_eq!(reason(weekly, thursday, 15), None);
     assert_eq!(reason(weekly, EXPIRY, 15), Some(ExitReason::DaysToExpiry));
 }

@@ -525,3 +525,27 @@ fn nobody_is_pinned_where_nobody_speaks() {
     desk.hear(Heard::Command(ShelfCommand::Pin(Timeframe::Min5)));
     assert_eq!(desk.notes.last().map(|note| note.step), Some(Step::Nobody));
 }
+
+/// Both were away for a while, one after the other: each is again what it was.
+#[test]
+fn a_predecessor_that_stood_in_and_left_is_one_again() {
+    let (mut desk, _, [old, new]) = settled();
+    for heard in [Heard::Gone(new), Heard::Gone(old), Heard::Bundle(bundle(new)), Heard::Bundle(bundle(old))]
+    {
+        desk.hear(heard);
+    }
+    assert_eq!((desk.role(2), desk.role(1)), (Role::Incumbent, Role::Predecessor));
+}
+
+/// A run that died between the two words: the next one tries the newcomer all the same.
+#[test]
+fn a_newcomer_of_a_run_that_never_opened_is_tried_in_the_next() {
+    let (old, new) = (model("a", "1", 1), model("a", "2", 2));
+    let mut desk = Desk::with(&[old]);
+    desk.hear(Heard::Run);
+    [old, new].iter().for_each(|model| desk.hear(Heard::Bundle(bundle(*model))));
+    desk.hear(Heard::Run);
+    [old, new].iter().for_each(|model| desk.hear(Heard::Bundle(bundle(*model))));
+    desk.hear(Heard::Open);
+    assert_eq!((desk.role(1), desk.role(2)), (Role::Incumbent, Role::Shadow));
+}

@@ -110,10 +110,7 @@ impl View {
                 self.counts.forecasts += 1;
                 self.spots.insert(note.symbol, note.spot);
             }
-            // What a seat is told again at a start was counted when it was new.
-            Letter::Scored(scored) if matches!(envelope.to, Address::Shelf | Address::Record) => {
-                self.fold_scored(scored);
-            }
+            Letter::Scored(scored) => self.fold_scored(envelope.to, scored),
             Letter::Drift(note) => self.fold_drift(at, note),
             Letter::Propose(proposal) => self.fold_proposal(at, proposal),
             Letter::Decided(decision) => self.fold_decision(at, decision),
@@ -189,7 +186,11 @@ impl View {
         }
     }
 
-    fn fold_scored(&mut self, scored: &Scored) {
+    /// What a seat is told again at a start was counted when it was new.
+    fn fold_scored(&mut self, to: Address, scored: &Scored) {
+        if !matches!(to, Address::Shelf | Address::Record) {
+            return;
+        }
         self.counts.scored += 1;
         self.counts.right += u64::from(scored.is_right());
         self.losses += scored.brier();

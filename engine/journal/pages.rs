@@ -240,3 +240,33 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One bit of one node in each leaf that is in use: LMDB's cursor would look for further values and end the process.
+    #[test]
+    fn a_node_that_claims_several_values_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        crate::tests::sample_journal(dir.path());
+        let path = crate::environment::data_file(dir.path());
+        assert_eq!(check(&path), Ok(()));
+        let good = std::fs::read(&path).expect("read");
+        let size = meta(&File::open(&path).expect("there"), 0).expect("a header").page_size;
+        let mut refused = 0;
+        for page in (2 * size..good.len()).step_by(size) {
+            let node = page + usize::from(u16_at(&good, page + PAGE_HEADER));
+            if u16_at(&good, page + 10) != LEAF || node + NODE_HEADER > page + size {
+                continue;
+            }
+            let mut bytes = good.clone();
+            bytes[node + 4] |= 0x04;
+            std::fs::write(&path, bytes).expect("written");
+            // Pages nobody reaches may hold anything.
+            refused +=
+                u32::from(check(&path).is_err_and(|why| why.contains("a kind that is never made here")));
+        }
+        assert!(refused > 3, "{refused}");
+    }
+}

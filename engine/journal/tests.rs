@@ -583,7 +583,7 @@ fn a_foreign_file_in_a_ring_s_place_is_refused() {
 }
 
 /// A closed journal with a day of letters, for the tests that damage copies of it.
-fn sample_journal(dir: &Path) -> usize {
+pub(crate) fn sample_journal(dir: &Path) -> usize {
     let (journal, mut pen, _recovered) = open(dir, &settings());
     let all = samples::every_letter();
     for n in 0..300 {
